@@ -1,0 +1,8 @@
+// Original file: proto/containerd/tasks.proto
+
+
+export interface KillResponse {
+}
+
+export interface KillResponse__Output {
+}
