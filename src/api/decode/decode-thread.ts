@@ -1,0 +1,121 @@
+import { Worker } from 'node:worker_threads';
+import { DecodeError } from './decode-error.ts';
+import { deadlineMs } from './limits.ts';
+import type { Document, Format } from './parse.ts';
+import type { WorkerReply, WorkerRequest } from './worker.ts';
+
+/** The thread was ended from outside while it worked. */
+export class DecodeThreadStopped extends Error {}
+
+interface Job {
+  readonly request: WorkerRequest;
+  readonly resolve: (documents: readonly Document[]) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** An idle thread costs about 8 MB; nothing big is sent most of the time. */
+const idleMs = 30_000;
+
+/**
+ * One decoding thread, started when it is first needed and ended when idle, after its deadline, or when it runs out of
+ * memory; the next input gets a new one. Inputs wait their turn, and the deadline counts from an input's turn.
+ */
+export class DecodeThread {
+  readonly #entry: URL;
+  readonly #deadlineMs: number;
+  readonly #waiting: Job[] = [];
+  #running: Job | undefined;
+  #worker: Worker | undefined;
+  #idleTimer: NodeJS.Timeout | undefined;
+  #deadlineTimer: NodeJS.Timeout | undefined;
+
+  constructor(entry: URL, options: { deadlineMs?: number } = {}) {
+    this.#entry = entry;
+    this.#deadlineMs = options.deadlineMs ?? deadlineMs;
+  }
+
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  /** @throws DecodeError when the input is refused, cannot be read in time or needs too much memory. */
+  parse(bytes: Uint8Array, format: Format): Promise<readonly Document[]> {
+    // A private copy, because posting a Buffer would copy the whole pool that it is a part of.
+    const request: WorkerRequest = { bytes: new Uint8Array(bytes), format };
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ request, resolve, reject });
+      this.#advance();
+    });
+  }
+
+  /** Ends the thread; what it had to do is rejected with DecodeThreadStopped. */
+  async stop(): Promise<void> {
+    const jobs = [this.#running, ...this.#waiting.splice(0)];
+    this.#running = undefined;
+    for (const job of jobs) job?.reject(new DecodeThreadStopped('the decoder has been stopped'));
+    await this.#discard();
+  }
+
+  #advance(): void {
+    if (this.#running !== undefined) return;
+    const job = this.#waiting.shift();
+    clearTimeout(this.#idleTimer);
+    if (job === undefined) {
+      this.#idleTimer = setTimeout(() => void this.#discard(), idleMs).unref();
+      return;
+    }
+    this.#running = job;
+    this.#worker ??= this.#start();
+    this.#worker.postMessage(job.request, [job.request.bytes.buffer as ArrayBuffer]);
+    this.#deadlineTimer = setTimeout(
+      () => this.#fail(new DecodeError(`reading takes longer than ${this.#deadlineMs / 1000} seconds`)),
+      this.#deadlineMs,
+    );
+  }
+
+  #start(): Worker {
+    const worker = new Worker(this.#entry, {
+      name: 'decode',
+      env: {},
+      // Above what any input within the limits needs (170 MB), so that it is met only by a mistake in them.
+      resourceLimits: { maxOldGenerationSizeMb: 320, maxYoungGenerationSizeMb: 16, stackSizeMb: 4 },
+    });
+    worker.unref();
+    worker.on('message', (reply: WorkerReply) => this.#finish(worker, reply));
+    worker.on('error', (error: Error & { code?: string }) => {
+      if (worker !== this.#worker) return;
+      const isMemory = error.code === 'ERR_WORKER_OUT_OF_MEMORY';
+      this.#fail(isMemory ? new DecodeError('reading needs too much memory') : error);
+    });
+    worker.on('exit', (code) => {
+      if (worker === this.#worker) this.#fail(new Error(`the decoding thread ended by itself with code ${code}`));
+    });
+    return worker;
+  }
+
+  #finish(worker: Worker, reply: WorkerReply): void {
+    const job = this.#running;
+    if (worker !== this.#worker || job === undefined) return;
+    clearTimeout(this.#deadlineTimer);
+    this.#running = undefined;
+    if (reply.kind === 'documents') job.resolve(reply.documents);
+    else job.reject(new DecodeError(reply.reason, reply.line, reply.column));
+    this.#advance();
+  }
+
+  #fail(error: Error): void {
+    const job = this.#running;
+    this.#running = undefined;
+    void this.#discard();
+    job?.reject(error);
+    this.#advance();
+  }
+
+  async #discard(): Promise<void> {
+    clearTimeout(this.#deadlineTimer);
+    clearTimeout(this.#idleTimer);
+    const worker = this.#worker;
+    this.#worker = undefined;
+    await worker?.terminate();
+  }
+}

@@ -1,0 +1,27 @@
+import { eventKind as event } from './event-kind.ts';
+import type { KindDefinition } from './kind.ts';
+import type { KubeObject } from './meta.ts';
+import { namespaceKind as namespace } from './namespace-kind.ts';
+import { nodeKind as node } from './node-kind.ts';
+import { createPodKind, type PodKindOptions } from './pod-kind.ts';
+
+/** The kinds that this daemon serves. */
+
+const strictest: PodKindOptions = { allowPrivileged: false, hasAppArmor: false };
+
+export const podKind = createPodKind(strictest);
+export const nodeKind = node;
+export const namespaceKind = namespace;
+export const eventKind = event;
+
+/** All kinds, with what the configuration and the host allow pods to have. */
+export function kindsFor(options: PodKindOptions): readonly KindDefinition<KubeObject>[] {
+  return [createPodKind(options), node, namespace, event] as readonly KindDefinition<KubeObject>[];
+}
+
+/** All kinds with the strictest options. */
+export const kinds = kindsFor(strictest);
+
+export function findKind(group: string, version: string, plural: string): KindDefinition<KubeObject> | undefined {
+  return kinds.find((kind) => kind.group === group && kind.version === version && kind.plural === plural);
+}

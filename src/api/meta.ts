@@ -1,0 +1,133 @@
+import type { Static } from 'typebox';
+import {
+  anyObject,
+  atomicList,
+  bool,
+  int64,
+  list,
+  metaObject,
+  oneOf,
+  opt,
+  ptr,
+  str,
+  stringMap,
+  time,
+} from './schema.ts';
+
+/** The parts of meta/v1 that every object has, and the Status that every failed request gets. */
+
+export const OwnerReferenceSchema = metaObject(
+  'OwnerReference',
+  {
+    apiVersion: str(),
+    kind: str(),
+    name: str(),
+    uid: str(),
+    controller: ptr(bool()),
+    blockOwnerDeletion: ptr(bool()),
+  },
+  { atomic: true },
+);
+
+export const ManagedFieldsEntrySchema = metaObject('ManagedFieldsEntry', {
+  manager: opt(str()),
+  operation: opt(str()),
+  apiVersion: opt(str()),
+  time: opt(time()),
+  fieldsType: opt(str()),
+  fieldsV1: opt(anyObject()),
+  subresource: opt(str()),
+});
+
+export const ObjectMetaSchema = metaObject('ObjectMeta', {
+  name: opt(str('Name of the object, unique among those of its kind in its namespace.')),
+  generateName: opt(str('Without a name, the daemon makes one that begins with this.')),
+  namespace: opt(str('The namespace that the name is unique in.')),
+  selfLink: opt(str()),
+  uid: opt(str('Identity of this object in time: another object of the same name has another uid.')),
+  resourceVersion: opt(str('Changes with every write. An update that gives an older one is refused.')),
+  generation: opt(int64('Rises with every change of the spec.')),
+  creationTimestamp: opt(time()),
+  deletionTimestamp: opt(time('When the grace period of a deletion ends.')),
+  deletionGracePeriodSeconds: ptr(int64()),
+  labels: opt(stringMap('Names and values to select objects by.')),
+  annotations: opt(stringMap('Names and values that tools keep with the object.')),
+  ownerReferences: opt(
+    list(OwnerReferenceSchema, { type: 'map', keys: ['uid'], patchMergeKey: 'uid', patchStrategy: 'merge' }),
+  ),
+  finalizers: opt(list(str(), { type: 'set', patchStrategy: 'merge' })),
+  managedFields: opt(atomicList(ManagedFieldsEntrySchema)),
+});
+
+export const LabelSelectorRequirementSchema = metaObject('LabelSelectorRequirement', {
+  key: str(),
+  operator: oneOf(['In', 'NotIn', 'Exists', 'DoesNotExist']),
+  values: opt(atomicList(str())),
+});
+
+export const LabelSelectorSchema = metaObject(
+  'LabelSelector',
+  {
+    matchLabels: opt(stringMap()),
+    matchExpressions: opt(atomicList(LabelSelectorRequirementSchema)),
+  },
+  { atomic: true },
+);
+
+export type OwnerReference = Static<typeof OwnerReferenceSchema>;
+export type ManagedFieldsEntry = Static<typeof ManagedFieldsEntrySchema>;
+export type LabelSelector = Static<typeof LabelSelectorSchema>;
+export type LabelSelectorRequirement = Static<typeof LabelSelectorRequirementSchema>;
+
+/** Metadata of a stored object. A document on its way in may lack name (generateName) and uid. */
+export interface ObjectMeta extends Static<typeof ObjectMetaSchema> {
+  name: string;
+  uid: string;
+}
+
+export interface NamespacedObjectMeta extends ObjectMeta {
+  namespace: string;
+}
+
+/** What any object of any kind has. */
+export interface KubeObject {
+  apiVersion: string;
+  kind: string;
+  metadata: ObjectMeta;
+}
+
+export interface ListMeta {
+  resourceVersion?: string;
+  continue?: string;
+  remainingItemCount?: number;
+}
+
+export interface StatusCause {
+  reason?: string;
+  message?: string;
+  /** Path of the field, such as `spec.containers[0].name`. */
+  field?: string;
+}
+
+export interface StatusDetails {
+  name?: string;
+  group?: string;
+  kind?: string;
+  uid?: string;
+  causes?: StatusCause[];
+  retryAfterSeconds?: number;
+}
+
+/** metav1.Status: the body of every answer that is not an object. */
+export interface Status {
+  apiVersion: 'v1';
+  kind: 'Status';
+  metadata: ListMeta;
+  status: 'Success' | 'Failure';
+  message?: string;
+  /** Machine-readable: NotFound, AlreadyExists, Conflict, Invalid, BadRequest, Expired, ... */
+  reason?: string;
+  details?: StatusDetails;
+  /** HTTP status code. */
+  code?: number;
+}

@@ -1,0 +1,185 @@
+import { isIP } from 'node:net';
+import { type ErrorSink, type FieldError, FieldErrors, forbidden, invalid } from './field-error.ts';
+import type { Pod } from './pod.ts';
+import { allContainers } from './pod-validation/annotations.ts';
+import { isExtendedResource } from './pod-validation/resources.ts';
+
+/**
+ * What Kubernetes allows and this daemon does not do. Such a pod is refused by name: a field is either honoured or
+ * refused, never ignored.
+ */
+
+export interface PodSupport {
+  /** Whether the host has AppArmor. */
+  hasAppArmor: boolean;
+}
+
+interface Unsupported {
+  /** `spec.containers[*].env`; `[*]` stands for every entry of a list, `*` for every key of a map. */
+  path: string;
+  /** The values that are fine. Without it no value is: the field must be absent. */
+  unless?: (value: unknown, key: string, support: PodSupport) => boolean;
+  /** What the error says besides that it is not supported. */
+  hint?: string;
+}
+
+const later = 'not supported by mini-kubelet yet';
+
+/** Only these come without a daemon of their own. */
+const volumeSources = ['name', 'emptyDir', 'hostPath'];
+
+export const priorityOfClass: Readonly<Record<string, number>> = {
+  'system-node-critical': 2_000_001_000,
+  'system-cluster-critical': 2_000_000_000,
+};
+
+const priorityClasses = ['', ...Object.keys(priorityOfClass)];
+
+const oneOf =
+  (...values: readonly unknown[]) =>
+  (value: unknown) =>
+    values.includes(value);
+
+const hostProfile: Unsupported['unless'] = (value, _key, { hasAppArmor }) =>
+  hasAppArmor && (value === 'RuntimeDefault' || value === 'Unconfined');
+
+const plainResource: Unsupported['unless'] = (_value, key) => !isExtendedResource(key);
+
+/** One line per field that is refused; a step of the project that brings the field takes its line away. */
+const unsupported: readonly Unsupported[] = [
+  { path: 'spec.initContainers' },
+  { path: 'spec.ephemeralContainers' },
+  { path: 'spec.containers[*].livenessProbe' },
+  { path: 'spec.containers[*].readinessProbe' },
+  { path: 'spec.containers[*].startupProbe' },
+  { path: 'spec.containers[*].lifecycle' },
+  { path: 'spec.containers[*].restartPolicy' },
+  { path: 'spec.containers[*].restartPolicyRules' },
+  { path: 'spec.containers[*].resizePolicy' },
+  { path: 'spec.containers[*].envFrom' },
+  { path: 'spec.containers[*].env[*].valueFrom.configMapKeyRef' },
+  { path: 'spec.containers[*].env[*].valueFrom.secretKeyRef' },
+  { path: 'spec.containers[*].env[*].valueFrom.fileKeyRef' },
+  { path: 'spec.containers[*].volumeDevices' },
+  { path: 'spec.containers[*].volumeMounts[*].subPath' },
+  { path: 'spec.containers[*].volumeMounts[*].subPathExpr' },
+  { path: 'spec.containers[*].resources.claims' },
+  { path: 'spec.containers[*].resources.limits.*', unless: plainResource, hint: 'there are no device plugins' },
+  { path: 'spec.containers[*].resources.limits.ephemeral-storage' },
+  { path: 'spec.containers[*].securityContext.appArmorProfile.type', unless: hostProfile },
+  { path: 'spec.containers[*].securityContext.procMount', unless: oneOf('Default') },
+  { path: 'spec.containers[*].securityContext.seccompProfile.type', unless: oneOf('RuntimeDefault', 'Unconfined') },
+  { path: 'spec.containers[*].securityContext.seLinuxOptions' },
+  { path: 'spec.containers[*].securityContext.windowsOptions' },
+  { path: 'spec.volumes[*].*', unless: (_value, key) => volumeSources.includes(key) },
+  { path: 'spec.volumes[*].emptyDir.medium', unless: oneOf('Memory') },
+  { path: 'spec.activeDeadlineSeconds' },
+  { path: 'spec.automountServiceAccountToken', unless: oneOf(false) },
+  { path: 'spec.hostUsers', unless: oneOf(true) },
+  { path: 'spec.imagePullSecrets' },
+  { path: 'spec.os.name', unless: oneOf('linux') },
+  { path: 'spec.overhead' },
+  { path: 'spec.priorityClassName', unless: oneOf(...priorityClasses), hint: 'only the system classes are known' },
+  { path: 'spec.readinessGates' },
+  { path: 'spec.resourceClaims' },
+  { path: 'spec.runtimeClassName' },
+  { path: 'spec.schedulingGates' },
+  { path: 'spec.schedulingGroup' },
+  { path: 'spec.securityContext.appArmorProfile.type', unless: hostProfile },
+  { path: 'spec.securityContext.fsGroup' },
+  { path: 'spec.securityContext.fsGroupChangePolicy' },
+  { path: 'spec.securityContext.seccompProfile.type', unless: oneOf('RuntimeDefault', 'Unconfined') },
+  { path: 'spec.securityContext.seLinuxChangePolicy' },
+  { path: 'spec.securityContext.seLinuxOptions' },
+  { path: 'spec.securityContext.supplementalGroupsPolicy', unless: oneOf('Merge') },
+  { path: 'spec.securityContext.sysctls' },
+  { path: 'spec.securityContext.windowsOptions' },
+  { path: 'spec.serviceAccountName', unless: oneOf('', 'default') },
+];
+
+/** Paths of the table in parts, `containers[*]` as two. */
+const rules = unsupported.map((rule) => ({ ...rule, parts: rule.path.split(/\.|(?=\[\*\])/) }));
+
+/** All fields of a valid pod that this daemon would have to ignore, and values that cannot reach a process. */
+export function validatePodSupport(pod: Pod, support: PodSupport): FieldError[] {
+  const errors = new FieldErrors();
+  for (const rule of rules) {
+    visit(pod, rule.parts, 0, '', (value, key, path) => {
+      if (rule.unless?.(value, key, support)) return;
+      errors.push(forbidden(path, rule.hint === undefined ? later : `${later}: ${rule.hint}`));
+    });
+  }
+  validateSizeLimits(pod, errors);
+  validatePriority(pod, errors);
+  validateTexts(pod, errors);
+  return errors.list;
+}
+
+type Visitor = (value: unknown, key: string, path: string) => void;
+
+function visit(value: unknown, parts: readonly string[], depth: number, path: string, found: Visitor): void {
+  const part = parts[depth];
+  if (value === undefined || value === null) return;
+  if (part === undefined) {
+    found(value, parts.at(-1) ?? '', path);
+  } else if (part === '[*]') {
+    if (!Array.isArray(value)) return;
+    for (const [index, item] of value.entries()) visit(item, parts, depth + 1, `${path}[${index}]`, found);
+  } else if (typeof value === 'object') {
+    if (part !== '*') {
+      const next = Object.hasOwn(value, part) ? (value as Record<string, unknown>)[part] : undefined;
+      visit(next, parts, depth + 1, path === '' ? part : `${path}.${part}`, found);
+    } else {
+      const isMap = parts[depth - 1] === 'limits';
+      for (const [key, item] of Object.entries(value)) found(item, key, isMap ? `${path}[${key}]` : `${path}.${key}`);
+    }
+  }
+}
+
+/** Memory volumes have a size; on disk nobody would notice that one is exceeded. */
+function validateSizeLimits(pod: Pod, errors: ErrorSink): void {
+  for (const [index, { emptyDir }] of (pod.spec.volumes ?? []).entries()) {
+    if (emptyDir?.sizeLimit === undefined || emptyDir.medium === 'Memory') continue;
+    errors.push(forbidden(`spec.volumes[${index}].emptyDir.sizeLimit`, `${later}: only with medium Memory`));
+  }
+}
+
+/** The priority follows from the class. */
+function validatePriority({ spec }: Pod, errors: ErrorSink): void {
+  const expected = priorityOfClass[spec.priorityClassName ?? ''] ?? 0;
+  if (spec.priority !== undefined && spec.priority !== expected) {
+    const name = JSON.stringify(spec.priorityClassName ?? '');
+    errors.push(forbidden('spec.priority', `must not be provided; the priority class ${name} has ${expected}`));
+  }
+}
+
+/** Texts that the kernel takes: NUL ends them, and a program would see less than was written. */
+function validateTexts({ spec }: Pod, errors: ErrorSink): void {
+  const check = (text: string | undefined, path: string) => {
+    if (text?.includes('\0')) errors.push(invalid(path, text, 'must not contain a NUL character'));
+  };
+  for (const [container, path] of allContainers(spec, 'spec')) {
+    for (const field of ['image', 'workingDir', 'terminationMessagePath'] as const) {
+      check(container[field], `${path}.${field}`);
+    }
+    for (const field of ['command', 'args'] as const) {
+      for (const [index, text] of (container[field] ?? []).entries()) check(text, `${path}.${field}[${index}]`);
+    }
+    for (const [index, { value }] of (container.env ?? []).entries()) check(value, `${path}.env[${index}].value`);
+    for (const [index, mount] of (container.volumeMounts ?? []).entries()) {
+      check(mount.mountPath, `${path}.volumeMounts[${index}].mountPath`);
+    }
+    for (const [index, { hostIP = '' }] of (container.ports ?? []).entries()) {
+      if (hostIP !== '' && isIP(hostIP) === 0) {
+        errors.push(invalid(`${path}.ports[${index}].hostIP`, hostIP, 'must be a valid IP address'));
+      }
+    }
+  }
+  for (const [index, { hostPath }] of (spec.volumes ?? []).entries()) {
+    if (!hostPath) continue;
+    check(hostPath.path, `spec.volumes[${index}].hostPath.path`);
+    if (!hostPath.path.startsWith('/')) {
+      errors.push(invalid(`spec.volumes[${index}].hostPath.path`, hostPath.path, 'must be an absolute path'));
+    }
+  }
+}
