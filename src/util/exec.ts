@@ -1,0 +1,61 @@
+import { ExecaError, execa } from 'execa';
+
+export interface RunOptions {
+  /** Kills the program with SIGKILL after this many milliseconds. Default 60 000. */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+  /** Written to standard input; without it standard input is empty. */
+  readonly input?: string | Uint8Array;
+  /** Added to the program's environment, which otherwise holds PATH and LANG only. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** A program that could not be started, failed, or ran past its deadline. */
+export class ExecError extends Error {
+  readonly file: string;
+  readonly args: readonly string[];
+  /** Undefined when the program did not run to its end. */
+  readonly exitCode: number | undefined;
+  readonly stderr: string;
+
+  constructor(file: string, args: readonly string[], exitCode: number | undefined, stderr: string, cause: unknown) {
+    const detail = stderr.trim() || (cause instanceof Error ? cause.message : String(cause));
+    super(`${file}: ${exitCode === undefined ? '' : `exit code ${exitCode}: `}${detail}`, { cause });
+    this.name = 'ExecError';
+    this.file = file;
+    this.args = args;
+    this.exitCode = exitCode;
+    this.stderr = stderr;
+  }
+}
+
+/**
+ * Runs a program to its end. Never through a shell, and with an environment of its own, so that neither a manifest's
+ * text nor the daemon's environment can reach the program in another role than that of an argument.
+ *
+ * @throws ExecError on a missing program, a non-zero exit code, the deadline or an abort.
+ */
+export async function run(
+  file: string,
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<{ stdout: string; stderr: string }> {
+  try {
+    const result = await execa(file, [...args], {
+      shell: false,
+      extendEnv: false,
+      env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LANG: 'C.UTF-8', ...options.env },
+      timeout: options.timeoutMs ?? 60_000,
+      killSignal: 'SIGKILL',
+      maxBuffer: 8 * 1024 * 1024,
+      ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
+      ...(options.signal ? { cancelSignal: options.signal } : {}),
+    });
+    return { stdout: result.stdout, stderr: result.stderr };
+  } catch (error) {
+    if (error instanceof ExecaError) {
+      throw new ExecError(file, args, error.exitCode, String(error.stderr ?? ''), error);
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,95 @@
+/** The mount table of this process, and the two mount operations that the daemon needs. */
+import { readFileSync } from 'node:fs';
+import { type FileHandle, readFile } from 'node:fs/promises';
+import { run } from './exec.ts';
+import { pathOfHandle } from './safe-fs.ts';
+
+export interface Mount {
+  readonly id: number;
+  readonly parentId: number;
+  readonly mountPoint: string;
+  readonly fsType: string;
+  /** Options of the mount (`rw`, `relatime`, ...), then those of its file system (`size=64k`, ...). */
+  readonly options: readonly string[];
+}
+
+/** PURE. Reads the text of /proc/self/mountinfo; see proc(5) for the fields. */
+export function parseMountInfo(text: string): Mount[] {
+  const mounts: Mount[] = [];
+  for (const line of text.split('\n')) {
+    const fields = line.split(' ');
+    // Field 7 and on are optional ones, closed by a lone hyphen.
+    const separator = fields.indexOf('-', 6);
+    const [id, parentId, , , mountPoint, options] = fields;
+    if (separator < 0 || id === undefined || parentId === undefined || mountPoint === undefined) continue;
+    const [fsType, , superOptions] = fields.slice(separator + 1);
+    mounts.push({
+      id: Number(id),
+      parentId: Number(parentId),
+      mountPoint: unescapeOctal(mountPoint),
+      fsType: fsType ?? '',
+      options: [...(options ?? '').split(','), ...(superOptions ?? '').split(',')],
+    });
+  }
+  return mounts;
+}
+
+export async function readMounts(): Promise<Mount[]> {
+  return parseMountInfo(await readFile('/proc/self/mountinfo', 'utf8'));
+}
+
+/**
+ * PURE. The mounts at `directory` and below it, in the order in which they can be unmounted: the deepest first, and of
+ * several on one place the uppermost first.
+ *
+ * @param directory an absolute path without symbolic links, as the mount table has them.
+ */
+export function mountsBeneath(mounts: readonly Mount[], directory: string): Mount[] {
+  const prefix = directory.endsWith('/') ? directory : `${directory}/`;
+  const depth = (mount: Mount) => mount.mountPoint.split('/').length;
+  return mounts
+    .filter((mount) => mount.mountPoint === directory || mount.mountPoint.startsWith(prefix))
+    .reverse()
+    .sort((a, b) => depth(b) - depth(a));
+}
+
+/**
+ * The kernel's number of the mount that an open file belongs to. Unlike `st_dev` it tells a bind mount of the same
+ * file system apart. Synchronous, because procfs answers from memory.
+ */
+export function mountIdOf(handle: { readonly fd: number }): number {
+  const info = readFileSync(`/proc/self/fdinfo/${handle.fd}`, 'latin1');
+  const match = /^mnt_id:\s*(\d+)$/m.exec(info);
+  if (!match) throw new Error('/proc/self/fdinfo has no mnt_id: Linux 3.15 or newer is needed');
+  return Number(match[1]);
+}
+
+/**
+ * Mounts a tmpfs on one component of an open directory. The target reaches mount(8) as
+ * `/proc/<pid>/fd/<n>/<name>` and `--no-canonicalize` keeps it from resolving that, so nothing can be swapped between
+ * our check and the mount.
+ */
+export async function mountTmpfs(
+  parent: FileHandle,
+  name: string,
+  options: readonly string[],
+  signal?: AbortSignal,
+): Promise<void> {
+  const args = ['--no-canonicalize', '-t', 'tmpfs', '-o', options.join(','), 'tmpfs', pathForChild(parent, name)];
+  await run('mount', args, { timeoutMs: 30_000, ...(signal ? { signal } : {}) });
+}
+
+/** Unmounts what is mounted on one component of an open directory. Never lazily: a busy mount is an error. */
+export async function unmountAt(parent: FileHandle, name: string): Promise<void> {
+  await run('umount', ['--no-canonicalize', pathForChild(parent, name)], { timeoutMs: 30_000 });
+}
+
+/** A path that means the same in another process as long as the handle is open here. */
+function pathForChild(parent: FileHandle, name: string): string {
+  return pathOfHandle(parent, name).replace('/proc/self/', `/proc/${process.pid}/`);
+}
+
+/** The kernel writes a blank, a tab, a line feed, a backslash and `#` as three octal digits. */
+function unescapeOctal(text: string): string {
+  return text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
+}
