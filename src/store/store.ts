@@ -1,0 +1,386 @@
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
+import type { KindDefinition } from '../api/kind.ts';
+import type { KubeObject } from '../api/meta.ts';
+import { alreadyExists, conflict, expired, internalError, notFound } from '../api/status-error.ts';
+import type { Clock } from '../util/clock.ts';
+import type { Logger } from '../util/log.ts';
+import type { HistoryLimits } from './change-history.ts';
+import { isSqliteError, ObjectDatabase } from './database.ts';
+import { StoreUnreadableError } from './errors.ts';
+import { KindCache, type ObjectEvent } from './kind-cache.ts';
+import { Reserve } from './reserve.ts';
+import { parseResourceVersion } from './resource-version.ts';
+import { insufficientStorage, tooLargeResourceVersion } from './statuses.ts';
+import { WalSync } from './wal-sync.ts';
+
+const sqliteFull = 13;
+
+/** More than the log can hold when it is brought over into the database, which may make that larger by as much. */
+const defaultReserveBytes = 8 * 1024 * 1024;
+
+const diskFull = 'the disk that holds the store is full: nothing was changed';
+
+/** A write that nobody waits for is on the disk at most so much later. */
+const lazySyncMs = 1_000;
+
+/**
+ * After a power cut the last non-durable writes may be missing, though watchers have seen their numbers. The counter
+ * then jumps by more than can have been lost in `lazySyncMs`, so that no number is ever given out twice.
+ */
+const resourceVersionsPerBoot = 100_000;
+
+export interface StoreOptions {
+  /** The database file; its directory exists. */
+  readonly path: string;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  /** Identity of the running kernel, by default the kernel's own. */
+  readonly bootId?: string;
+  readonly history?: HistoryLimits;
+  /** Largest size of the file, so that no client can fill the disk. Default 1 GiB. */
+  readonly maxBytes?: number;
+  /** Disk space kept by for the day when the disk is full. Default 8 MiB. */
+  readonly reserveBytes?: number;
+}
+
+export interface WriteOptions {
+  /** False for what can be observed again (status, events): survives the daemon's death, not a power cut. Default true. */
+  readonly durable?: boolean;
+}
+
+export interface WatchOptions<T> {
+  readonly namespace?: string;
+  readonly filter?: (object: T) => boolean;
+  /** Go on after this one. Undefined, '' or '0': begin with the present objects, as ADDED. */
+  readonly resourceVersion?: string;
+}
+
+/**
+ * All objects of the daemon: on disk in SQLite, and parsed and frozen in memory, from where every read is answered.
+ *
+ * A write is complete when the method returns: the process may die then and nothing is lost or half there. To be sure
+ * of a power cut as well, wait for `flushed()` before telling anybody.
+ */
+export class Store {
+  readonly #path: string;
+  readonly #logger: Logger;
+  readonly #bootId: string;
+  readonly #historyLimits: HistoryLimits;
+  readonly #db: ObjectDatabase;
+  readonly #reserve: Reserve;
+  readonly #sync = new WalSync();
+  readonly #caches = new Map<string, KindCache>();
+  #resourceVersion = 0;
+  #openedAt = 0;
+  #lazySync: NodeJS.Timeout | undefined;
+
+  constructor(options: StoreOptions) {
+    this.#path = options.path;
+    this.#logger = options.logger;
+    this.#bootId = options.bootId ?? readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+    this.#historyLimits = options.history ?? { maxChanges: 5_000, maxLength: 8 * 1024 * 1024 };
+    this.#reserve = new Reserve(`${options.path}.reserve`, options.reserveBytes ?? defaultReserveBytes);
+    this.#db = new ObjectDatabase(options.path, options.maxBytes ?? 2 ** 30);
+  }
+
+  /** @throws StoreLockedError, StoreUnreadableError: the daemon must not start then. */
+  open(): void {
+    this.#db.open();
+    try {
+      this.#load();
+    } catch (error) {
+      this.#db.close();
+      throw error;
+    }
+  }
+
+  close(): void {
+    clearTimeout(this.#lazySync);
+    this.#sync.stop();
+    this.#db.close();
+  }
+
+  /** Of the last write, of any kind; what a list taken now stands at. */
+  get resourceVersion(): string {
+    return String(this.#resourceVersion);
+  }
+
+  /** Why writes are refused (the disk failed), or undefined while all is well. */
+  get failure(): Error | undefined {
+    return this.#sync.failure;
+  }
+
+  /** Resolves when everything written so far would survive a power cut. @throws StatusError when the disk fails. */
+  async flushed(): Promise<void> {
+    try {
+      await this.#sync.flushed();
+    } catch (error) {
+      throw this.#failed(error);
+    }
+  }
+
+  /**
+   * Adds an object; `metadata.resourceVersion` is given here, the other metadata is the caller's business.
+   *
+   * @throws StatusError AlreadyExists, InsufficientStorage.
+   */
+  create<T extends KubeObject>(kind: KindDefinition<T>, object: T, options: WriteOptions = {}): T {
+    const { namespace = '', name = '' } = object.metadata;
+    if (this.#cache(kindName(kind)).get(keyOf(namespace, name))) throw alreadyExists(kind, name);
+    // What is kept by is for ending things, not for beginning them.
+    if (!this.#hasReserve()) throw insufficientStorage(diskFull);
+    return this.#put(kind, object, options);
+  }
+
+  get<T extends KubeObject>(kind: KindDefinition<T>, namespace: string | undefined, name: string): T | undefined {
+    return this.#cache(kindName(kind)).get(keyOf(namespace ?? '', name))?.object as T | undefined;
+  }
+
+  /** In the order of namespace and name. */
+  list<T extends KubeObject>(
+    kind: KindDefinition<T>,
+    options: { namespace?: string | undefined; filter?: ((object: T) => boolean) | undefined } = {},
+  ): { items: T[]; resourceVersion: string } {
+    const matches = matcherOf(options);
+    const items = [...this.#cache(kindName(kind)).values()].filter(matches) as T[];
+    return { items, resourceVersion: this.resourceVersion };
+  }
+
+  /**
+   * Replaces an object by what `mutate` makes of it; the frozen current state goes in. Nothing is written when it gives
+   * undefined, the same object, or one that is equal, and what it throws comes out.
+   *
+   * @throws StatusError NotFound, InsufficientStorage.
+   */
+  update<T extends KubeObject>(
+    kind: KindDefinition<T>,
+    namespace: string | undefined,
+    name: string,
+    mutate: (current: T) => T | undefined,
+    options: WriteOptions = {},
+  ): T {
+    const entry = this.#cache(kindName(kind)).get(keyOf(namespace ?? '', name));
+    if (!entry) throw notFound(kind, name);
+    const current = entry.object as T;
+    const next = mutate(current);
+    if (next === undefined || next === current) return current;
+    if (next.metadata.name !== current.metadata.name || next.metadata.namespace !== current.metadata.namespace) {
+      throw new Error(`an update cannot rename ${namespace}/${name}`);
+    }
+    if (isSameBody(bodyOf(next, current.metadata.resourceVersion), entry)) return current;
+    return this.#put(kind, next, options);
+  }
+
+  /**
+   * Removes an object. With `uid` or `resourceVersion` only if it still is that one.
+   *
+   * @returns its last state, with the resourceVersion of the removal.
+   * @throws StatusError NotFound, Conflict.
+   */
+  delete<T extends KubeObject>(
+    kind: KindDefinition<T>,
+    namespace: string | undefined,
+    name: string,
+    preconditions: { uid?: string | undefined; resourceVersion?: string | undefined } = {},
+    options: WriteOptions = {},
+  ): T {
+    const cache = this.#cache(kindName(kind));
+    const key = keyOf(namespace ?? '', name);
+    const current = cache.get(key)?.object;
+    if (!current) throw notFound(kind, name);
+    checkPreconditions(kind, current, preconditions);
+    const resourceVersion = this.#resourceVersion + 1;
+    this.#write(options, false, () =>
+      this.#db.remove(
+        { kind: kindName(kind), namespace: namespace ?? '', name },
+        { key: 'resourceVersion', value: String(resourceVersion) },
+      ),
+    );
+    this.#resourceVersion = resourceVersion;
+    return cache.delete(key, resourceVersion) as T;
+  }
+
+  /**
+   * Tells `listener` of changes: the past ones (or the present objects) before this returns, the coming ones each
+   * after the task that made it. A listener that throws is logged and kept.
+   *
+   * @returns ends the watch.
+   * @throws StatusError Expired (410) when changes after `resourceVersion` are forgotten, Timeout (504) when that
+   *   resourceVersion has not been reached, BadRequest when it is no number.
+   */
+  watch<T extends KubeObject>(
+    kind: KindDefinition<T>,
+    options: WatchOptions<T>,
+    listener: (event: ObjectEvent<T>) => void,
+  ): () => void {
+    const cache = this.#cache(kindName(kind));
+    const since = parseResourceVersion(options.resourceVersion);
+    if (since > this.#resourceVersion) throw tooLargeResourceVersion(since, this.#resourceVersion);
+    const stop = cache.watch(
+      matcherOf(options),
+      since === 0 ? undefined : since,
+      this.#resourceVersion,
+      listener as (event: ObjectEvent) => void,
+    );
+    if (!stop) throw expired(`too old resource version: ${since} (${cache.oldestResourceVersion})`);
+    return stop;
+  }
+
+  /**
+   * Names this database, from its first use on: what the daemon makes outside carries it. A new database has another
+   * name, so that what an old one left is never taken for its own.
+   */
+  get instanceId(): string {
+    const known = this.#db.meta('instanceId');
+    if (known !== undefined) return known;
+    const created = randomUUID();
+    this.#db.setMeta('instanceId', created);
+    return created;
+  }
+
+  #load(): void {
+    const rows = [...this.#db.rows()];
+    const last = Math.max(Number(this.#db.meta('resourceVersion') ?? 0), ...rows.map((row) => row.resourceVersion));
+    const previousBoot = this.#db.meta('bootId');
+    const jump = previousBoot === undefined || previousBoot === this.#bootId ? 0 : resourceVersionsPerBoot;
+    this.#resourceVersion = last + jump;
+    this.#openedAt = this.#resourceVersion;
+    this.#db.setMeta('resourceVersion', String(this.#resourceVersion));
+    this.#db.setMeta('bootId', this.#bootId);
+    this.#sync.start(this.#db.openLog());
+    if (!this.#reserve.take()) this.#logger.warn('the disk that holds the store is full: nothing new can be stored');
+    for (const row of rows) {
+      try {
+        this.#cache(row.kind).load(keyOf(row.namespace, row.name), row.body);
+      } catch (error) {
+        throw new StoreUnreadableError(this.#path, `the record of ${row.kind} ${row.namespace}/${row.name}: ${error}`);
+      }
+    }
+  }
+
+  #cache(kind: string): KindCache {
+    let cache = this.#caches.get(kind);
+    if (!cache) {
+      cache = new KindCache(this.#openedAt, this.#historyLimits, (error) =>
+        this.#logger.error({ err: error, kind }, 'a watcher failed on an event'),
+      );
+      this.#caches.set(kind, cache);
+    }
+    return cache;
+  }
+
+  #put<T extends KubeObject>(kind: KindDefinition<T>, object: T, options: WriteOptions): T {
+    const { namespace = '', name, uid } = object.metadata;
+    if (!name || !uid) throw new Error(`a ${kind.kind} without name or uid cannot be stored`);
+    const isNew = !this.#cache(kindName(kind)).get(keyOf(namespace, name));
+    const resourceVersion = this.#resourceVersion + 1;
+    const body = bodyOf(object, String(resourceVersion));
+    this.#write(options, isNew, () =>
+      this.#db.put({ kind: kindName(kind), namespace, name, uid, resourceVersion, body }),
+    );
+    this.#resourceVersion = resourceVersion;
+    return this.#cache(kindName(kind)).set(keyOf(namespace, name), body, resourceVersion) as T;
+  }
+
+  /** Memory changes only after this has returned, so a failed write leaves no trace in either place. */
+  #write(options: WriteOptions, isNew: boolean, transaction: () => void): void {
+    if (this.failure) throw this.#failed(this.failure);
+    try {
+      if (isNew) transaction();
+      else this.#writeEvenIfFull(transaction);
+    } catch (error) {
+      throw this.#failed(error);
+    }
+    this.#sync.noteWritten();
+    if (options.durable === false) this.#syncLater();
+    else this.#syncNow();
+  }
+
+  #hasReserve(): boolean {
+    if (this.#reserve.take()) return true;
+    this.#db.shrinkLog();
+    return this.#reserve.take();
+  }
+
+  /** Ending things goes on when the disk is full: with the space kept by, and that of the log. */
+  #writeEvenIfFull(transaction: () => void): void {
+    try {
+      transaction();
+    } catch (error) {
+      if (!isFull(error)) throw error;
+      this.#reserve.giveBack();
+      this.#db.shrinkLog();
+      transaction();
+    }
+  }
+
+  #syncNow(): void {
+    clearTimeout(this.#lazySync);
+    this.#lazySync = undefined;
+    // Whoever must know waits for `flushed` himself; the failure stays visible in `failure` and stops every write.
+    this.#sync.flushed().catch((error) => this.#logger.fatal({ err: error }, 'the store could not be brought to disk'));
+  }
+
+  #syncLater(): void {
+    this.#lazySync ??= setTimeout(() => this.#syncNow(), lazySyncMs).unref();
+  }
+
+  #failed(error: unknown): unknown {
+    this.#logger.error({ err: error }, 'the store could not be written');
+    if (isFull(error)) return insufficientStorage(diskFull);
+    return internalError(`the store could not be written: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
+function isFull(error: unknown): boolean {
+  // The low byte is the kind of error, the rest says more.
+  return isSqliteError(error) && (error.errcode & 0xff) === sqliteFull;
+}
+
+function kindName(kind: { readonly group: string; readonly plural: string }): string {
+  return kind.group === '' ? kind.plural : `${kind.plural}.${kind.group}`;
+}
+
+/** Sorts by namespace, then name: no character of either comes before the one between them. */
+function keyOf(namespace: string, name: string): string {
+  return `${namespace}\0${name}`;
+}
+
+function bodyOf(object: KubeObject, resourceVersion: string | undefined): string {
+  return JSON.stringify({ ...object, metadata: { ...object.metadata, resourceVersion } });
+}
+
+/** The order of members makes no difference, but then the length is the same. */
+function isSameBody(body: string, entry: { readonly object: KubeObject; readonly body: string }): boolean {
+  if (body === entry.body) return true;
+  return body.length === entry.body.length && isDeepStrictEqual(JSON.parse(body), entry.object);
+}
+
+function matcherOf<T>(options: {
+  namespace?: string | undefined;
+  filter?: ((object: T) => boolean) | undefined;
+}): (object: KubeObject) => boolean {
+  const { namespace, filter } = options;
+  return (object) =>
+    (namespace === undefined || object.metadata.namespace === namespace) && (!filter || filter(object as T));
+}
+
+function checkPreconditions(
+  kind: KindDefinition<KubeObject>,
+  current: KubeObject,
+  wanted: { uid?: string | undefined; resourceVersion?: string | undefined },
+): void {
+  const { name = '', uid, resourceVersion } = current.metadata;
+  if (wanted.uid !== undefined && wanted.uid !== uid) {
+    throw conflict(kind, name, `Precondition failed: UID in precondition: ${wanted.uid}, UID in object meta: ${uid}`);
+  }
+  if (wanted.resourceVersion !== undefined && wanted.resourceVersion !== resourceVersion) {
+    throw conflict(
+      kind,
+      name,
+      `Precondition failed: ResourceVersion in precondition: ${wanted.resourceVersion}, ResourceVersion in object meta: ${resourceVersion}`,
+    );
+  }
+}
