@@ -1,0 +1,270 @@
+import * as grpc from '@grpc/grpc-js';
+import { removeForgottenTask } from './forgotten-task.ts';
+import type { Envelope__Output } from './generated/containerd/services/events/v1/Envelope.ts';
+import type { AuthConfig } from './generated/runtime/v1/AuthConfig.ts';
+import type { Container__Output } from './generated/runtime/v1/Container.ts';
+import type { ContainerConfig } from './generated/runtime/v1/ContainerConfig.ts';
+import type { ContainerEventResponse__Output } from './generated/runtime/v1/ContainerEventResponse.ts';
+import type { ContainerStatus__Output } from './generated/runtime/v1/ContainerStatus.ts';
+import type { Image__Output } from './generated/runtime/v1/Image.ts';
+import type { ImageServiceDefinition } from './generated/runtime/v1/ImageService.ts';
+import type { PodSandbox__Output } from './generated/runtime/v1/PodSandbox.ts';
+import type { PodSandboxConfig } from './generated/runtime/v1/PodSandboxConfig.ts';
+import type { PodSandboxStatus__Output } from './generated/runtime/v1/PodSandboxStatus.ts';
+import type { RuntimeConfigResponse__Output } from './generated/runtime/v1/RuntimeConfigResponse.ts';
+import type { RuntimeServiceDefinition } from './generated/runtime/v1/RuntimeService.ts';
+import type { StatusResponse__Output } from './generated/runtime/v1/StatusResponse.ts';
+import type { VersionResponse__Output } from './generated/runtime/v1/VersionResponse.ts';
+import { loadProto } from './proto.ts';
+import { isFailedPrecondition, isNotFound, isUnimplemented, RuntimeError, toRuntimeError } from './runtime-error.ts';
+
+/** As large as a kubelet accepts: a list of some thousand containers. */
+const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
+/** StopContainer ends by itself after its grace period; this much later the runtime counts as hung. */
+const STOP_SLACK_MS = 15_000;
+const DEFAULT_TIMEOUT_MS = 120_000;
+
+export interface CallOptions {
+  readonly signal?: AbortSignal;
+  /** Default: the client's `timeoutMs`. */
+  readonly timeoutMs?: number;
+}
+
+export interface CriClientOptions {
+  /** `unix:///path/of/the.sock`. */
+  readonly endpoint: string;
+  /** Where images are kept, if not at `endpoint`. */
+  readonly imageEndpoint?: string;
+  /** Deadline of every call that has no better one, milliseconds. Default: 2 minutes, as a kubelet's runtimeRequestTimeout. */
+  readonly timeoutMs?: number;
+}
+
+type Methods = RuntimeServiceDefinition & ImageServiceDefinition;
+type UnaryMethod = Exclude<keyof Methods & string, 'GetContainerEvents'>;
+type Request<M extends UnaryMethod> = Parameters<Methods[M]['requestSerialize']>[0];
+type Response<M extends UnaryMethod> = ReturnType<Methods[M]['responseDeserialize']>;
+
+/**
+ * The runtime's CRI v1 services as promises. Every call has a deadline and takes an AbortSignal; every failure is a
+ * RuntimeError. Stopping or removing what is already gone succeeds, so that each effect may be repeated.
+ */
+export class CriClient {
+  readonly #options: CriClientOptions;
+  readonly #runtime;
+  readonly #images;
+  readonly #containerdEvents;
+  readonly #containerdTasks;
+  readonly #methods: Methods;
+
+  constructor(options: CriClientOptions) {
+    this.#options = options;
+    const proto = loadProto();
+    this.#methods = { ...proto.runtime.v1.RuntimeService.service, ...proto.runtime.v1.ImageService.service };
+    const channelOptions: grpc.ClientOptions = {
+      'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
+      'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
+      // As a kubelet: a restarted runtime is found again within 3 s.
+      'grpc.initial_reconnect_backoff_ms': 100,
+      'grpc.max_reconnect_backoff_ms': 3000,
+      'grpc.enable_retries': 0,
+      'grpc.enable_http_proxy': 0,
+    };
+    const credentials = grpc.credentials.createInsecure();
+    this.#runtime = new proto.runtime.v1.RuntimeService(options.endpoint, credentials, channelOptions);
+    this.#images =
+      options.imageEndpoint && options.imageEndpoint !== options.endpoint
+        ? new proto.runtime.v1.ImageService(options.imageEndpoint, credentials, channelOptions)
+        : new proto.runtime.v1.ImageService(options.endpoint, credentials, {
+            ...channelOptions,
+            channelOverride: this.#runtime.getChannel(),
+          });
+    const sameChannel = { ...channelOptions, channelOverride: this.#runtime.getChannel() };
+    const { events, tasks } = proto.containerd.services;
+    this.#containerdEvents = new events.v1.Events(options.endpoint, credentials, sameChannel);
+    this.#containerdTasks = new tasks.v1.Tasks(options.endpoint, credentials, sameChannel);
+  }
+
+  close(): void {
+    this.#containerdTasks.close();
+    this.#containerdEvents.close();
+    this.#images.close();
+    this.#runtime.close();
+  }
+
+  /** @throws RuntimeError `UNIMPLEMENTED` from a runtime without CRI v1. */
+  version(options?: CallOptions): Promise<VersionResponse__Output> {
+    return this.#call('Version', { version: 'v1' }, options);
+  }
+
+  /** @param verbose asks for `info` as well. */
+  status(options?: CallOptions & { verbose?: boolean }): Promise<StatusResponse__Output> {
+    return this.#call('Status', { verbose: options?.verbose ?? false }, options);
+  }
+
+  /** @throws RuntimeError `UNIMPLEMENTED` before containerd 2.0: the runtime does not tell its cgroup driver. */
+  runtimeConfig(options?: CallOptions): Promise<RuntimeConfigResponse__Output> {
+    return this.#call('RuntimeConfig', {}, options);
+  }
+
+  /** Creates and starts a pod sandbox and sets up its network. Returns its id. */
+  async runPodSandbox(config: PodSandboxConfig, options?: CallOptions): Promise<string> {
+    return (await this.#call('RunPodSandbox', { config }, options)).podSandboxId;
+  }
+
+  stopPodSandbox(podSandboxId: string, options?: CallOptions): Promise<void> {
+    return this.#ensureGone('StopPodSandbox', { podSandboxId }, options);
+  }
+
+  /** Removes a sandbox that was stopped, with its containers. */
+  async removePodSandbox(podSandboxId: string, options?: CallOptions): Promise<void> {
+    const remove = () => this.#ensureGone('RemovePodSandbox', { podSandboxId }, options);
+    await remove().catch(async (error: unknown) => {
+      if (!isFailedPrecondition(error)) throw error;
+      const { containers } = await this.#call('ListContainers', { filter: { podSandboxId } }, options);
+      await Promise.all(containers.map(({ id }) => this.removeContainer(id, options)));
+      await remove();
+    });
+  }
+
+  /** Undefined when there is no such sandbox. */
+  async podSandboxStatus(podSandboxId: string, options?: CallOptions): Promise<PodSandboxStatus__Output | undefined> {
+    return (await this.#find('PodSandboxStatus', { podSandboxId }, options))?.status ?? undefined;
+  }
+
+  async listPodSandboxes(labelSelector: Record<string, string>, options?: CallOptions): Promise<PodSandbox__Output[]> {
+    return (await this.#call('ListPodSandbox', { filter: { labelSelector } }, options)).items;
+  }
+
+  /** Makes a container in a sandbox, not running yet. Returns its id. */
+  async createContainer(
+    podSandboxId: string,
+    config: ContainerConfig,
+    sandboxConfig: PodSandboxConfig,
+    options?: CallOptions,
+  ): Promise<string> {
+    return (await this.#call('CreateContainer', { podSandboxId, config, sandboxConfig }, options)).containerId;
+  }
+
+  async startContainer(containerId: string, options?: CallOptions): Promise<void> {
+    await this.#call('StartContainer', { containerId }, options);
+  }
+
+  /** Sends the stop signal, waits up to `graceSeconds`, then kills. Resolves when the container is dead. */
+  stopContainer(containerId: string, graceSeconds: number, options?: CallOptions): Promise<void> {
+    const timeoutMs = graceSeconds * 1000 + STOP_SLACK_MS;
+    return this.#ensureGone('StopContainer', { containerId, timeout: graceSeconds }, { timeoutMs, ...options });
+  }
+
+  /** Removes a container that ended. */
+  async removeContainer(containerId: string, options?: CallOptions): Promise<void> {
+    const remove = () => this.#ensureGone('RemoveContainer', { containerId }, options);
+    await remove().catch(async (error: unknown) => {
+      if (!isFailedPrecondition(error)) throw error;
+      await removeForgottenTask(this.#containerdTasks, containerId).catch((failure: unknown) => {
+        throw isUnimplemented(failure) ? error : failure;
+      });
+      await remove();
+    });
+  }
+
+  /** Undefined when there is no such container. */
+  async containerStatus(containerId: string, options?: CallOptions): Promise<ContainerStatus__Output | undefined> {
+    return (await this.#find('ContainerStatus', { containerId }, options))?.status ?? undefined;
+  }
+
+  async listContainers(labelSelector: Record<string, string>, options?: CallOptions): Promise<Container__Output[]> {
+    return (await this.#call('ListContainers', { filter: { labelSelector } }, options)).containers;
+  }
+
+  /** Makes the runtime open the container's log file anew, after it was renamed away. */
+  async reopenContainerLog(containerId: string, options?: CallOptions): Promise<void> {
+    await this.#call('ReopenContainerLog', { containerId }, options);
+  }
+
+  /** The image with this name or id, or undefined when the node has none. */
+  async imageStatus(image: string, options?: CallOptions): Promise<Image__Output | undefined> {
+    return (await this.#find('ImageStatus', { image: { image } }, options))?.image ?? undefined;
+  }
+
+  /** Returns the reference under which the pulled image is known, usually its id. */
+  async pullImage(
+    image: string,
+    auth: AuthConfig | undefined,
+    sandboxConfig: PodSandboxConfig,
+    options?: CallOptions,
+  ): Promise<string> {
+    return (await this.#call('PullImage', { image: { image }, auth: auth ?? null, sandboxConfig }, options)).imageRef;
+  }
+
+  /** CRI's event stream. `onEvent` is called until the returned promise settles: it rejects when the stream breaks. */
+  containerEvents(onEvent: (event: ContainerEventResponse__Output) => void, signal: AbortSignal): Promise<void> {
+    return this.#stream('GetContainerEvents', this.#runtime.GetContainerEvents({}), onEvent, signal);
+  }
+
+  /** containerd's own event stream, restricted by containerd's filter expressions. */
+  containerdEvents(filters: string[], onEvent: (event: Envelope__Output) => void, signal: AbortSignal): Promise<void> {
+    return this.#stream('Subscribe', this.#containerdEvents.Subscribe({ filters }), onEvent, signal);
+  }
+
+  async #ensureGone<M extends UnaryMethod>(method: M, request: Request<M>, options?: CallOptions): Promise<void> {
+    await this.#find(method, request, options);
+  }
+
+  async #find<M extends UnaryMethod>(
+    method: M,
+    request: Request<M>,
+    options?: CallOptions,
+  ): Promise<Response<M> | undefined> {
+    try {
+      return await this.#call(method, request, options);
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    }
+  }
+
+  #call<M extends UnaryMethod>(method: M, request: Request<M>, options: CallOptions = {}): Promise<Response<M>> {
+    const { signal } = options;
+    if (signal?.aborted) return Promise.reject(new RuntimeError(method, 'CANCELLED', 'cancelled before it was sent'));
+    const definition: Methods[M] = this.#methods[method];
+    const client: grpc.Client = method === 'ImageStatus' || method === 'PullImage' ? this.#images : this.#runtime;
+    return new Promise((resolve, reject) => {
+      const running = client.makeUnaryRequest(
+        definition.path,
+        definition.requestSerialize as (value: Request<M>) => Buffer,
+        definition.responseDeserialize as (bytes: Buffer) => Response<M>,
+        request,
+        new grpc.Metadata(),
+        { deadline: Date.now() + (options.timeoutMs ?? this.#options.timeoutMs ?? DEFAULT_TIMEOUT_MS) },
+        (error, response) => {
+          signal?.removeEventListener('abort', cancel);
+          if (error) reject(toRuntimeError(method, error));
+          else resolve(response as Response<M>);
+        },
+      );
+      const cancel = () => running.cancel();
+      signal?.addEventListener('abort', cancel, { once: true });
+    });
+  }
+
+  #stream<Res>(
+    method: string,
+    stream: grpc.ClientReadableStream<Res>,
+    onEvent: (event: Res) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    return new Promise<void>((resolve, reject) => {
+      const cancel = () => stream.cancel();
+      const settle = (error?: grpc.ServiceError) => {
+        signal.removeEventListener('abort', cancel);
+        if (error && !signal.aborted) reject(toRuntimeError(method, error));
+        else resolve();
+      };
+      signal.addEventListener('abort', cancel, { once: true });
+      if (signal.aborted) cancel();
+      stream.on('data', onEvent);
+      stream.on('error', (error: grpc.ServiceError) => settle(error));
+      stream.on('end', () => settle());
+    });
+  }
+}

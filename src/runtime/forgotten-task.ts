@@ -1,0 +1,42 @@
+import * as grpc from '@grpc/grpc-js';
+import type { TasksClient } from './generated/containerd/services/tasks/v1/Tasks.ts';
+import { isNotFound, toRuntimeError } from './runtime-error.ts';
+
+/** Where containerd keeps what its CRI service made. */
+const CRI_NAMESPACE = 'k8s.io';
+const SIGKILL = 9;
+const TIMEOUT_MS = 10_000;
+
+/**
+ * Kills and removes a container's task: its processes, in containerd's own terms. CRI does that when it stops a
+ * container; but when StartContainer is cut off in the middle (its client was killed), containerd can forget a task that
+ * it made. CRI then shows the container as ended, and neither it nor its sandbox can be removed, until containerd is
+ * restarted.
+ *
+ * @throws RuntimeError, `UNIMPLEMENTED` from another runtime than containerd.
+ */
+export async function removeForgottenTask(tasks: TasksClient, containerId: string): Promise<void> {
+  try {
+    await call('Kill', (...rest) => tasks.Kill({ containerId, signal: SIGKILL, all: true }, ...rest));
+    await call('Wait', (...rest) => tasks.Wait({ containerId }, ...rest));
+    await call('Delete', (...rest) => tasks.Delete({ containerId }, ...rest));
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+  }
+}
+
+type Callback = (error: grpc.ServiceError | null) => void;
+
+function call(
+  method: string,
+  send: (metadata: grpc.Metadata, options: grpc.CallOptions, callback: Callback) => void,
+): Promise<void> {
+  const metadata = new grpc.Metadata();
+  metadata.set('containerd-namespace', CRI_NAMESPACE);
+  return new Promise((resolve, reject) => {
+    send(metadata, { deadline: Date.now() + TIMEOUT_MS }, (error) => {
+      if (error) reject(toRuntimeError(method, error));
+      else resolve();
+    });
+  });
+}
