@@ -1,0 +1,223 @@
+import { constants } from 'node:fs';
+import { mkdir, open, readdir, realpath } from 'node:fs/promises';
+import { basename, dirname, join, relative } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Container, Pod, Volume } from '../api/pod.ts';
+import type { Logger } from '../util/log.ts';
+import { type Mount, mountsBeneath, readMounts, unmountAt } from '../util/mounts.ts';
+import { MountPointError, removeTree } from '../util/remove-tree.ts';
+import { errorCode, O_PATH, openBeneath, openTrustedDirectory } from '../util/safe-fs.ts';
+import type { MountedVolume, MountedVolumes } from './container-mounts.ts';
+import { mountEmptyDir } from './empty-dir.ts';
+import { checkHostPath } from './host-path.ts';
+import {
+  emptyDirsDirectory,
+  HOSTS_FILE,
+  isPodUid,
+  OWN_DIRECTORY_MODE,
+  pathComponent,
+  podDirectory,
+} from './pod-directory.ts';
+import { type EndedContainer, makeTerminationLog, readTerminationMessage } from './termination-log.ts';
+
+export type { MountedVolumes };
+
+export interface VolumeManagerOptions {
+  /** `<state>/pods`, absolute. */
+  readonly podsDir: string;
+  readonly logger: Logger;
+  /** As uname(2) has it: os.release(). */
+  readonly kernelRelease: string;
+  /** What all pods together may use: bounds a volume in memory. */
+  readonly nodeAllocatableMemoryBytes: () => bigint;
+  /** The memory limit of the pod's cgroup, undefined for none. */
+  readonly podMemoryLimitBytes: (pod: Pod) => bigint | undefined;
+}
+
+/** Volumes that cannot be had: what is missing on the host may come, so it is worth trying again. */
+export class VolumeSetUpError extends Error {
+  constructor(failures: readonly { readonly volume: string; readonly error: unknown }[]) {
+    const messages = failures.map(
+      ({ volume, error }) =>
+        `MountVolume.SetUp failed for volume "${volume}" : ${error instanceof Error ? error.message : String(error)}`,
+    );
+    super(messages.join('; '), { cause: failures[0]?.error });
+    this.name = 'VolumeSetUpError';
+  }
+}
+
+/** A volume is still in use, so nothing of its pod is removed yet. To be tried again later. */
+export class VolumeBusyError extends Error {
+  constructor(path: string, options?: ErrorOptions) {
+    super(`${path} is in use and cannot be unmounted`, options);
+    this.name = 'VolumeBusyError';
+  }
+}
+
+/** A process that is just ending lets go of its mounts within this time. */
+const UNMOUNT_RETRY_DELAYS_MS = [20, 80, 200];
+/** So often the table of mounts is looked at again for ones that appeared meanwhile. */
+const UNMOUNT_ROUNDS = 5;
+
+/**
+ * The volumes and files of pods on the host. Every method finds what it made before, also after a restart of the
+ * daemon, and can be called again after a failure. Calls for one pod must come one after the other.
+ */
+export class VolumeManager {
+  readonly #options: VolumeManagerOptions;
+
+  constructor(options: VolumeManagerOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Makes all volumes of a pod, side by side. Cheap when they are made already, so it is called before each start of a
+   * container: a hostPath is checked anew then.
+   *
+   * @throws VolumeSetUpError naming every volume that failed.
+   */
+  async mountPod(pod: Pod, options: { readonly signal?: AbortSignal } = {}): Promise<MountedVolumes> {
+    const volumes = pod.spec.volumes ?? [];
+    const results = await Promise.allSettled(volumes.map((volume) => this.#mount(pod, volume, options.signal)));
+    options.signal?.throwIfAborted();
+    const mounted = new Map<string, MountedVolume>();
+    const failures: { volume: string; error: unknown }[] = [];
+    for (const [index, { name }] of volumes.entries()) {
+      const result = results[index];
+      if (result?.status === 'fulfilled') mounted.set(name, result.value);
+      else failures.push({ volume: name, error: result?.reason });
+    }
+    if (failures.length > 0) throw new VolumeSetUpError(failures);
+    return mounted;
+  }
+
+  /**
+   * Unmounts everything below a pod's directory, the deepest first, and removes the directory. Nothing is removed as long
+   * as anything is mounted there, and no mount is only detached: its content could be deleted through it.
+   *
+   * @throws VolumeBusyError when a mount is in use.
+   */
+  async unmountPod(uid: string): Promise<void> {
+    const directory = podDirectory(this.#options.podsDir, uid);
+    let podsDir: string;
+    try {
+      // The table of mounts has no symbolic links.
+      podsDir = await realpath(this.#options.podsDir);
+    } catch (error) {
+      if (errorCode(error) === 'ENOENT') return;
+      throw error;
+    }
+    for (let round = 0; ; round += 1) {
+      const mounts = mountsBeneath(await readMounts(), join(podsDir, uid));
+      if (mounts.length === 0) break;
+      if (round === UNMOUNT_ROUNDS) throw new VolumeBusyError(mounts[0]?.mountPoint ?? directory);
+      for (const mount of mounts) await this.#unmount(podsDir, mount);
+    }
+    try {
+      await removeTree(directory);
+    } catch (error) {
+      if (error instanceof MountPointError) throw new VolumeBusyError(error.path, { cause: error });
+      throw error;
+    }
+  }
+
+  /** The pods that have a directory here, whether anyone still knows them or not. */
+  async listPodUids(): Promise<string[]> {
+    try {
+      return (await readdir(this.#options.podsDir)).filter(isPodUid);
+    } catch (error) {
+      if (errorCode(error) === 'ENOENT') return [];
+      throw error;
+    }
+  }
+
+  /**
+   * Writes the hosts file that the pod's containers share, in place: they all see the new content, and their own changes
+   * to it are gone, as with a kubelet.
+   *
+   * @returns its absolute path.
+   */
+  async writeHostsFile(pod: Pod, text: string): Promise<string> {
+    const { podsDir } = this.#options;
+    const directory = podDirectory(podsDir, pod.metadata.uid);
+    await mkdir(directory, { recursive: true, mode: OWN_DIRECTORY_MODE });
+    const path = join(directory, HOSTS_FILE);
+    const file = await open(
+      path,
+      constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK,
+      0o600,
+    );
+    try {
+      await file.writeFile(text);
+      // The old end is cut off after the new beginning is there: no container ever sees an empty file.
+      await file.truncate(Buffer.byteLength(text));
+      await file.chmod(0o644);
+    } finally {
+      await file.close();
+    }
+    return path;
+  }
+
+  /** Makes the file for the last words of a container's instance; see `makeTerminationLog`. */
+  async makeTerminationLog(pod: Pod, container: Pick<Container, 'name'>, restartCount: number): Promise<string> {
+    const instance = { podUid: pod.metadata.uid, containerName: container.name, restartCount };
+    return await makeTerminationLog(this.#options.podsDir, instance);
+  }
+
+  /** The last words of a container that ended; see `readTerminationMessage`. What cannot be read counts as nothing. */
+  async readTerminationMessage(
+    pod: Pod,
+    ended: Omit<EndedContainer, 'podUid'>,
+    readLogTail: () => Promise<string>,
+  ): Promise<string> {
+    const { podsDir, logger } = this.#options;
+    try {
+      return await readTerminationMessage(podsDir, pod, { ...ended, podUid: pod.metadata.uid }, readLogTail);
+    } catch (error) {
+      logger.warn({ err: error, pod: pod.metadata.uid, container: ended.containerName }, 'no termination message');
+      return '';
+    }
+  }
+
+  async #mount(pod: Pod, volume: Volume, signal: AbortSignal | undefined): Promise<MountedVolume> {
+    signal?.throwIfAborted();
+    const { name, emptyDir, hostPath, ...others } = volume;
+    if (hostPath) return { hostPath: await checkHostPath(hostPath), isManaged: false };
+    const [unsupported] = Object.entries(others).find(([, source]) => source !== undefined) ?? [];
+    if (unsupported !== undefined) throw new Error(`volumes of type ${unsupported} are not supported`);
+    const { podsDir, kernelRelease, podMemoryLimitBytes, nodeAllocatableMemoryBytes } = this.#options;
+    // A volume without any source is an emptyDir.
+    const source = emptyDir ?? {};
+    const facts = {
+      parent: emptyDirsDirectory(podsDir, pod.metadata.uid),
+      podMemoryLimitBytes: podMemoryLimitBytes(pod),
+      nodeAllocatableMemoryBytes: nodeAllocatableMemoryBytes(),
+      kernelRelease,
+    };
+    return { hostPath: await mountEmptyDir(pathComponent(name), source, facts, signal), isManaged: true };
+  }
+
+  /** Unmounts by the directory above, reached through no link: a path alone could lead to another mount by now. */
+  async #unmount(podsDir: string, mount: Mount): Promise<void> {
+    const parentPath = relative(podsDir, dirname(mount.mountPoint));
+    const parent =
+      parentPath === ''
+        ? await openTrustedDirectory(podsDir)
+        : await openBeneath(podsDir, parentPath, O_PATH | constants.O_DIRECTORY);
+    try {
+      for (const delayMs of [...UNMOUNT_RETRY_DELAYS_MS, undefined]) {
+        try {
+          await unmountAt(parent, basename(mount.mountPoint));
+          this.#options.logger.debug({ path: mount.mountPoint }, 'unmounted');
+          return;
+        } catch (error) {
+          if (!(await readMounts()).some(({ id }) => id === mount.id)) return;
+          if (delayMs === undefined) throw new VolumeBusyError(mount.mountPoint, { cause: error });
+          await sleep(delayMs);
+        }
+      }
+    } finally {
+      await parent.close();
+    }
+  }
+}
