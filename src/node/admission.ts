@@ -1,0 +1,148 @@
+import type { Taint } from '../api/node.ts';
+import type { Pod, Toleration } from '../api/pod.ts';
+import { podRequests, type ResourceList } from '../api/pod-resources.ts';
+import { cpuMilli, quantityBytes } from '../api/quantity.ts';
+import { conflictsOnHostPorts } from './host-ports.ts';
+import { matchesNode } from './node-affinity.ts';
+
+/** What a pod is measured against. */
+export interface AdmissionNode {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly taints: readonly Taint[];
+  /** Quantities by resource name. */
+  readonly allocatable: Readonly<Record<string, string>>;
+  readonly maxPods: number;
+  readonly features: { readonly supplementalGroupsPolicy: boolean };
+}
+
+/** Why a pod may not run here: becomes the reason and message of its status. */
+export interface Rejection {
+  readonly reason: string;
+  readonly message: string;
+}
+
+/**
+ * Whether the pod may run on this node next to the others, in a kubelet's order and words. Only the first reason is
+ * given. PURE
+ *
+ * Other than a kubelet, which trusts a scheduler and ignores a resource that the node does not know, this refuses it:
+ * nobody else looks. (pkg/kubelet/lifecycle/predicate.go.)
+ *
+ * @param others pods that are admitted already; terminated ones among them do not count, nor does the pod itself.
+ */
+export function admit(pod: Pod, others: Iterable<Pod>, node: AdmissionNode): Rejection | undefined {
+  const active = [...others].filter((other) => !isTerminated(other) && other.metadata.uid !== pod.metadata.uid);
+  const rejection =
+    checkOs(pod) ??
+    checkSupplementalGroups(pod, node) ??
+    checkResources(pod, active, node) ??
+    checkPlacement(pod, active, node) ??
+    checkTaints(pod, node);
+  return rejection && { reason: rejection.reason, message: `Pod was rejected: ${rejection.message}` };
+}
+
+function isTerminated(pod: Pod): boolean {
+  return pod.status?.phase === 'Failed' || pod.status?.phase === 'Succeeded';
+}
+
+const OS_LABEL = 'kubernetes.io/os';
+
+function checkOs({ metadata, spec }: Pod): Rejection | undefined {
+  const label = metadata.labels?.[OS_LABEL];
+  if (label !== undefined && label !== 'linux') {
+    return {
+      reason: 'PodOSSelectorNodeLabelDoesNotMatch',
+      message: `Failed to admit pod as the \`${OS_LABEL}\` label doesn't match node label`,
+    };
+  }
+  if (spec.os !== undefined && spec.os.name !== 'linux') {
+    return { reason: 'PodOSNotSupported', message: "Failed to admit pod as the OS field doesn't match node OS" };
+  }
+  return undefined;
+}
+
+function checkSupplementalGroups({ spec }: Pod, { features }: AdmissionNode): Rejection | undefined {
+  if (spec.securityContext?.supplementalGroupsPolicy !== 'Strict' || features.supplementalGroupsPolicy)
+    return undefined;
+  return {
+    reason: 'SupplementalGroupsPolicyNotSupported',
+    message: 'SupplementalGroupsPolicy=Strict is not supported in this node',
+  };
+}
+
+/** The order in which a shortage is reported; other resources follow by name. */
+const FIRST_RESOURCES: readonly string[] = ['cpu', 'memory', 'ephemeral-storage'];
+
+function checkResources(pod: Pod, others: readonly Pod[], node: AdmissionNode): Rejection | undefined {
+  if (others.length + 1 > node.maxPods) return outOf('pods', 1n, BigInt(others.length), BigInt(node.maxPods));
+  const requests = podRequests(pod);
+  const names = Object.keys(requests).filter((name) => !FIRST_RESOURCES.includes(name));
+  const wanted = [...FIRST_RESOURCES, ...names.sort()]
+    .map((resource) => ({ resource, requested: amountOf(requests, resource) }))
+    .filter(({ requested }) => requested > 0n);
+  if (wanted.length === 0) return undefined;
+  const held = others.map((other) => podRequests(other));
+  for (const { resource, requested } of wanted) {
+    const used = held.reduce((sum, amounts) => sum + amountOf(amounts, resource), 0n);
+    const capacity = amountOf(node.allocatable, resource);
+    if (requested > capacity - used) return outOf(resource, requested, used, capacity);
+  }
+  return undefined;
+}
+
+/** CPU in thousandths, everything else in whole units. */
+function amountOf(amounts: ResourceList, resource: string): bigint {
+  const amount = Object.hasOwn(amounts, resource) ? amounts[resource] : undefined;
+  if (amount === undefined) return 0n;
+  return resource === 'cpu' ? BigInt(cpuMilli(amount)) : quantityBytes(amount);
+}
+
+function outOf(resource: string, requested: bigint, used: bigint, capacity: bigint): Rejection {
+  const numbers = `requested: ${requested}, used: ${used}, capacity: ${capacity}`;
+  return { reason: `OutOf${resource}`, message: `Node didn't have enough resource: ${resource}, ${numbers}` };
+}
+
+function checkPlacement(pod: Pod, others: readonly Pod[], node: AdmissionNode): Rejection | undefined {
+  if (!matchesNode(pod, node)) return predicate('NodeAffinity', "node(s) didn't match Pod's node affinity/selector");
+  if (pod.spec.nodeName && pod.spec.nodeName !== node.name) {
+    return predicate('NodeName', "node(s) didn't match the requested node name");
+  }
+  if (conflictsOnHostPorts(pod, others)) {
+    return predicate('NodePorts', "node(s) didn't have free ports for the requested pod ports");
+  }
+  return undefined;
+}
+
+/** Only NoExecute concerns a pod that has been placed already. Static pods belong to the node whatever its taints. */
+function checkTaints(pod: Pod, node: AdmissionNode): Rejection | undefined {
+  if (isStatic(pod)) return undefined;
+  const tolerations = pod.spec.tolerations ?? [];
+  const untolerated = node.taints.some(
+    (taint) => taint.effect === 'NoExecute' && !tolerations.some((toleration) => tolerates(toleration, taint)),
+  );
+  return untolerated ? predicate('TaintToleration', "node(s) had taints that the pod didn't tolerate") : undefined;
+}
+
+function isStatic({ metadata }: Pod): boolean {
+  const source = metadata.annotations?.['kubernetes.io/config.source'];
+  return source !== undefined && source !== 'api';
+}
+
+function tolerates({ key, operator, value, effect }: Toleration, taint: Taint): boolean {
+  if (effect && effect !== taint.effect) return false;
+  if (key && key !== taint.key) return false;
+  switch (operator || 'Equal') {
+    case 'Exists':
+      return true;
+    case 'Equal':
+      // Without a key only Exists tolerates everything.
+      return key === taint.key && (value ?? '') === (taint.value ?? '');
+    default:
+      return false;
+  }
+}
+
+function predicate(name: string, description: string): Rejection {
+  return { reason: name, message: `Predicate ${name} failed: ${description}` };
+}

@@ -1,0 +1,82 @@
+import { podKind } from '../api/kinds.ts';
+import type { Pod } from '../api/pod.ts';
+import { removeContainerLog, removePodLogs } from '../logs/cleanup.ts';
+import type { ActionOf } from './actions.ts';
+import { messageOf, StepError } from './problems.ts';
+import type { PodServices } from './services.ts';
+
+/** Stops a container within its grace period. */
+export async function killContainer(
+  services: PodServices,
+  pod: Pod | undefined,
+  action: ActionOf<'killContainer'>,
+  signal: AbortSignal,
+): Promise<void> {
+  const { client, cache, recorder } = services;
+  if (pod) {
+    const message =
+      action.message === 'Stopping container' ? `Stopping container ${action.containerName}` : action.message;
+    recorder.event(pod, 'Normal', 'Killing', message, `spec.containers{${action.containerName}}`);
+  }
+  try {
+    await client.stopContainer(action.containerId, action.graceSeconds, { signal });
+  } catch (error) {
+    throw new StepError('FailedKillPod', `error killing container ${action.containerName}: ${messageOf(error)}`, error);
+  }
+  await cache.refreshContainer(action.containerId);
+}
+
+/** Stops a sandbox, which releases its address and host ports, and removes it with all containers that it has. */
+export async function removeSandbox(services: PodServices, sandboxId: string): Promise<void> {
+  const { client, cache } = services;
+  try {
+    await client.stopPodSandbox(sandboxId);
+    await client.removePodSandbox(sandboxId);
+  } catch (error) {
+    throw new StepError('FailedKillPod', `error removing pod sandbox: ${messageOf(error)}`, error);
+  }
+  cache.forgetSandbox(sandboxId);
+}
+
+/** Removes a dead container, and with it the log that nobody can ask for any more. */
+export async function removeContainer(services: PodServices, containerId: string): Promise<void> {
+  const { client, cache, settings } = services;
+  const container = cache.getContainer(containerId);
+  await client.removeContainer(containerId);
+  await cache.refreshContainer(containerId);
+  // One that was never started has the restart count, and so the log, of the one that is made in its place.
+  if (container?.state === 'EXITED') {
+    await removeContainerLog(settings, container.pod, container.containerName, container.restartCount);
+  }
+}
+
+/** Gives back what a pod that ended for good does not need; its dead containers and their logs stay. */
+export async function releaseResources(
+  services: PodServices,
+  pod: Pod,
+  action: ActionOf<'releaseResources'>,
+): Promise<void> {
+  const { client, cache, volumes, cgroups } = services;
+  const uid = pod.metadata.uid ?? '';
+  for (const id of action.sandboxIds) {
+    await client.stopPodSandbox(id);
+    await cache.refreshSandbox(id);
+  }
+  await volumes.unmountPod(uid);
+  await cgroups.removePod(uid);
+}
+
+/**
+ * Removes the last traces of a deleted pod: volumes, directories, cgroup, logs, and then the object itself, so that an
+ * object that is gone means that nothing of the pod is left.
+ */
+export async function finishDeletion(services: PodServices, pod: Pod): Promise<void> {
+  const { volumes, cgroups, images, settings, store } = services;
+  const { uid = '', namespace = '', name = '' } = pod.metadata;
+  await volumes.unmountPod(uid);
+  await cgroups.removePod(uid);
+  await removePodLogs(settings, { uid, namespace, name });
+  images.forgetPod(uid);
+  store.delete(podKind, namespace, name, { uid });
+  await store.flushed();
+}

@@ -1,0 +1,42 @@
+/** Why something of a pod could not be done, and when to try again. */
+export interface Problem {
+  /** What `state.waiting.reason` shows, such as `ErrImagePull`. */
+  readonly reason: string;
+  readonly message: string;
+  /** Milliseconds since the epoch. */
+  readonly retryAtMs: number;
+}
+
+/** Why a container could not be made or started. */
+export interface StartProblem extends Problem {
+  /** The container that the runtime was asked to start and refused. */
+  readonly refusedId?: string;
+}
+
+/**
+ * What a pod's worker knows beside the stored object and the runtime's answer. Nothing here has to survive the daemon:
+ * with none of it, the pod is only tried again a little sooner.
+ */
+export interface PodFacts {
+  /** By container name: why it could not be made or started. */
+  readonly startProblems: ReadonlyMap<string, StartProblem>;
+  /** Why the last step for the pod as a whole failed: no sandbox, volume or cgroup, or something that cannot be stopped. */
+  readonly podProblem: Problem | undefined;
+  /** Until when left-overs stay because removing them failed; 0 when it did not. Milliseconds since the epoch. */
+  readonly garbageRetryAtMs: number;
+  /** Attempts below this one may be reserved in the runtime by a sandbox that it does not list. */
+  readonly minSandboxAttempt: number;
+  /** Whether pods with a network of their own can start. */
+  readonly networkReady: boolean;
+  /** True when a pod that ended for good has given everything back. */
+  readonly isReleased: boolean;
+}
+
+export const NO_FACTS: PodFacts = {
+  startProblems: new Map(),
+  podProblem: undefined,
+  garbageRetryAtMs: 0,
+  minSandboxAttempt: 0,
+  networkReady: true,
+  isReleased: false,
+};

@@ -1,0 +1,147 @@
+import { podKind } from '../api/kinds.ts';
+import type { Pod, PodStatus } from '../api/pod.ts';
+import { isTerminalPhase } from './phase.ts';
+import { PodWorker } from './pod-worker.ts';
+import type { PodServices } from './services.ts';
+import { rfc3339 } from './times.ts';
+
+/** Why a pod cannot run on this node. */
+export interface Rejection {
+  readonly reason: string;
+  readonly message: string;
+}
+
+export interface PodManagerOptions {
+  readonly services: PodServices;
+  /** Pure: whether `pod` fits beside `others`. */
+  readonly admit: (pod: Pod, others: readonly Pod[]) => Rejection | undefined;
+  /** Called with the pods that hold resources, after they changed. */
+  readonly onActivePods: (pods: readonly Pod[]) => void;
+}
+
+/**
+ * Gives every pod its worker, and wakes the workers when something happened. Until the runtime was listed completely
+ * once, no worker acts: what looks missing may only not have been seen yet.
+ */
+export class PodManager {
+  readonly #options: PodManagerOptions;
+  readonly #workers = new Map<string, PodWorker>();
+  /** The stored pods by UID. */
+  readonly #pods = new Map<string, Pod>();
+  #isSynced = false;
+  #stopWatch: (() => void) | undefined;
+
+  constructor(options: PodManagerOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    const { store } = this.#options.services;
+    this.#stopWatch = store.watch(podKind, {}, ({ type, object }) => {
+      const uid = object.metadata.uid ?? '';
+      if (type === 'DELETED') this.#pods.delete(uid);
+      else this.#pods.set(uid, object);
+      this.#wake(uid);
+    });
+  }
+
+  /** Ends the workers; containers go on running. */
+  async stop(): Promise<void> {
+    this.#stopWatch?.();
+    await Promise.all([...this.#workers.values()].map((worker) => worker.stop()));
+  }
+
+  /** Whether the workers act: the runtime is there, and all that it has is known. */
+  get isSynced(): boolean {
+    return this.#isSynced;
+  }
+
+  /** The runtime has changed something of a pod. */
+  observedChanged(uid: string): void {
+    this.#wake(uid);
+  }
+
+  /** From now on the runtime's answers are complete: act. Also for pods that only the runtime knows. */
+  runtimeSynced(): void {
+    this.#isSynced = true;
+    for (const uid of new Set([...this.#pods.keys(), ...this.#options.services.cache.podUids()])) this.#wake(uid);
+    this.retryAll();
+  }
+
+  /** What made steps fail may be over, such as a missing network: nothing is held back any more. */
+  retryAll(): void {
+    for (const worker of this.#workers.values()) worker.retry();
+  }
+
+  /** The runtime cannot be reached: what is known of it grows old. */
+  runtimeLost(): void {
+    this.#isSynced = false;
+  }
+
+  /** Whether a pod with this UID is stored. */
+  hasPod(uid: string): boolean {
+    return this.#pods.has(uid);
+  }
+
+  #wake(uid: string): void {
+    const worker = this.#workers.get(uid);
+    if (worker) worker.wake();
+    else if (this.#pods.has(uid) || (this.#isSynced && this.#isKnownToRuntime(uid))) this.#startWorker(uid);
+  }
+
+  #isKnownToRuntime(uid: string): boolean {
+    const { sandboxes, containers } = this.#options.services.cache.get(uid);
+    return sandboxes.length > 0 || containers.length > 0;
+  }
+
+  #startWorker(uid: string): void {
+    const { services } = this.#options;
+    const worker = new PodWorker({
+      uid,
+      services,
+      getPod: () => this.#currentPod(uid),
+      isRuntimeUsable: () => this.#isSynced,
+      admit: (pod) => this.#admit(pod),
+      onFinished: () => this.#finish(uid),
+    });
+    this.#workers.set(uid, worker);
+    worker.start();
+  }
+
+  /** As stored at this moment: the watch tells only after the task that wrote. */
+  #currentPod(uid: string): Pod | undefined {
+    const known = this.#pods.get(uid);
+    if (!known) return undefined;
+    const current = this.#options.services.store.get(podKind, known.metadata.namespace, known.metadata.name ?? '');
+    return current?.metadata.uid === uid ? current : undefined;
+  }
+
+  #finish(uid: string): void {
+    const worker = this.#workers.get(uid);
+    this.#workers.delete(uid);
+    void worker?.stop();
+    this.#tellActivePods();
+  }
+
+  #admit(pod: Pod): PodStatus {
+    const { services, admit } = this.#options;
+    const others = this.#activePods().filter((other) => other.metadata.uid !== pod.metadata.uid);
+    const rejection = admit(pod, others);
+    const startTime = rfc3339(services.clock.now());
+    if (rejection) return { ...pod.status, phase: 'Failed', startTime, ...rejection };
+    queueMicrotask(() => this.#tellActivePods());
+    return { ...pod.status, phase: 'Pending', startTime };
+  }
+
+  #tellActivePods(): void {
+    this.#options.onActivePods(this.#activePods());
+  }
+
+  /** Those that were admitted and have not ended: they hold what they requested. */
+  #activePods(): Pod[] {
+    return [...this.#pods.keys()].flatMap((uid) => {
+      const pod = this.#currentPod(uid);
+      return pod?.status?.startTime && !isTerminalPhase(pod.status.phase) ? [pod] : [];
+    });
+  }
+}

@@ -1,0 +1,368 @@
+import { isDeepStrictEqual } from 'node:util';
+import { podKind } from '../api/kinds.ts';
+import type { Pod, PodStatus } from '../api/pod.ts';
+import type { ObservedPod } from '../runtime/observed.ts';
+import { networkProblem } from '../runtime/runtime-monitor.ts';
+import type { Action } from './actions.ts';
+import { atomicStart } from './atomic-start.ts';
+import { execute, type Outcome } from './execute.ts';
+import { NO_FACTS, type PodFacts, type Problem } from './facts.ts';
+import { usableSandbox } from './instances.ts';
+import { isEnding } from './phase.ts';
+import { plan } from './plan.ts';
+import { containerProblem, isInterruption, messageOf, podProblem, StepError } from './problems.ts';
+import type { PodServices } from './services.ts';
+import { statusOf } from './status.ts';
+import { readTerminationMessages } from './termination-messages.ts';
+import { withoutUnfinishedStarts } from './unfinished-start.ts';
+
+export interface PodWorkerOptions {
+  readonly uid: string;
+  readonly services: PodServices;
+  /** The object as it is now; undefined when it is gone. */
+  readonly getPod: () => Pod | undefined;
+  /** False while the runtime cannot be worked with: nothing is done then but waiting for the next wake. */
+  readonly isRuntimeUsable: () => boolean;
+  /** Refuses or accepts a pod that was never started; returns the status to store in either case. */
+  readonly admit: (pod: Pod) => PodStatus;
+  /** Called when the object is gone and the runtime has nothing of the pod. */
+  readonly onFinished: () => void;
+}
+
+/** Longest time that a worker sleeps though nothing happens: a timer's limit is 2^31 ms. */
+const MAX_SLEEP_MS = 3_600_000;
+
+/**
+ * Brings one pod to where it should be, one step after the other:
+ *
+ *     wake ──► read object and observation ──► status ──► plan ──► execute ──┐
+ *      ▲                 ▲                                                   │
+ *      │                 └──────────── until there is nothing to do ─────────┘
+ *      └── object changed, runtime event, time is due
+ *
+ * Only this loop touches the pod, so its steps never meet each other.
+ */
+export class PodWorker {
+  readonly #options: PodWorkerOptions;
+  #facts: PodFacts = NO_FACTS;
+  #podFailures = 0;
+  #terminationMessages: ReadonlyMap<string, string> = new Map();
+  #isWoken = false;
+  #isStopped = false;
+  #wakeSleeper: (() => void) | undefined;
+  #step: { readonly aim: string; readonly abort: AbortController } | undefined;
+  #lastAim: string | undefined;
+  /** The status is being written while a step runs. */
+  #telling: Promise<void> | undefined;
+  #tellAgain = false;
+  #running: Promise<void> | undefined;
+
+  constructor(options: PodWorkerOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#running = this.#run();
+  }
+
+  /** Ends the loop after the running step was given up. Containers stay as they are. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#step?.abort.abort();
+    this.wake();
+    await this.#running;
+  }
+
+  /** Something may have changed: look again soon. A running step is given up when the pod is now to end, or to end sooner. */
+  wake(): void {
+    const aim = this.#aim();
+    // What failed on the way to another aim says nothing about this one: a deletion does not wait for a retry, nor does
+    // a corrected image.
+    if (aim !== this.#lastAim) this.#clearProblems();
+    this.#lastAim = aim;
+    if (this.#step && this.#step.aim !== aim) this.#step.abort.abort();
+    this.#tellDuringStep();
+    this.#isWoken = true;
+    this.#wakeSleeper?.();
+  }
+
+  /** As `wake`, for when what made earlier steps fail may be over: nothing is held back any more. */
+  retry(): void {
+    this.#clearProblems();
+    this.wake();
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#isStopped) {
+      this.#isWoken = false;
+      const wakeAtMs = await this.#syncSafely();
+      if (!this.#isWoken && !this.#isStopped) await this.#sleepUntil(wakeAtMs);
+    }
+  }
+
+  /** A bug must not end the worker: it fails this pass, is logged with its stack, and the pass is tried again. */
+  async #syncSafely(): Promise<number | undefined> {
+    const { services, uid } = this.#options;
+    try {
+      return await this.#sync();
+    } catch (error) {
+      services.logger.error({ err: error, podUid: uid }, 'syncing the pod failed unexpectedly');
+      this.#notePodProblem(error, 'FailedSync');
+      return this.#facts.podProblem?.retryAtMs;
+    }
+  }
+
+  /** Returns when to look again if nothing happens before. */
+  async #sync(): Promise<number | undefined> {
+    const { services, uid } = this.#options;
+    while (!this.#isStopped) {
+      const pod = this.#admitted();
+      const observed = services.cache.get(uid);
+      const settings = { maxRestartDelaySeconds: services.settings.maxRestartDelaySeconds };
+      const now = services.clock.now();
+      if (!this.#options.isRuntimeUsable()) return undefined;
+      if (pod) await this.#writeStatus(pod, observed);
+      else if (observed.sandboxes.length === 0 && observed.containers.length === 0) {
+        this.#options.onFinished();
+        return undefined;
+      }
+      const current = this.#options.getPod();
+      const { actions, wakeAtMs } = plan(current, observed, this.#currentFacts(), settings, now);
+      if (actions.length === 0) return wakeAtMs;
+      await this.#executeAll(current, actions, wakeAtMs);
+    }
+    return undefined;
+  }
+
+  #admitted(): Pod | undefined {
+    const { services, getPod, admit } = this.#options;
+    const pod = getPod();
+    if (!pod || pod.status?.startTime || isEnding(pod) || pod.metadata.deletionTimestamp) return pod;
+    const status = admit(pod);
+    if (status.phase === 'Failed')
+      services.recorder.event(pod, 'Warning', status.reason ?? 'Failed', status.message ?? '');
+    return this.#storeStatus(pod, status);
+  }
+
+  #currentFacts(): PodFacts {
+    return { ...this.#facts, networkReady: networkProblem(this.#options.services.monitor.health) === undefined };
+  }
+
+  /** @param wakeAtMs when the pod's aim may have changed though nothing happened: a deadline holds during a step as well. */
+  async #executeAll(pod: Pod | undefined, actions: readonly Action[], wakeAtMs: number | undefined): Promise<void> {
+    const abort = new AbortController();
+    this.#step = { aim: this.#aim(), abort };
+    const timer = wakeAtMs === undefined ? undefined : setTimeout(() => this.wake(), this.#msUntil(wakeAtMs));
+    try {
+      const results = await Promise.allSettled(
+        actions.map((action) => execute(this.#options.services, pod, action, abort.signal)),
+      );
+      if (results.every((result) => result.status === 'fulfilled')) this.#clearPodProblem();
+      for (const [index, result] of results.entries()) {
+        const action = actions[index];
+        if (!action) continue;
+        if (result.status === 'fulfilled') this.#noteOutcome(pod, action, result.value, abort.signal);
+        else this.#noteFailure(pod, action, result.reason, abort.signal);
+      }
+    } finally {
+      clearTimeout(timer);
+      this.#step = undefined;
+      // The pass that follows must not plan with less than what the status says already.
+      await this.#telling;
+    }
+  }
+
+  /** A step can take as long as a pull or a grace period: what happens meanwhile is told without waiting for its end. */
+  #tellDuringStep(): void {
+    if (!this.#step || this.#isStopped) return;
+    this.#tellAgain = true;
+    this.#telling ??= this.#tellUntilDone().finally(() => {
+      this.#telling = undefined;
+    });
+  }
+
+  async #tellUntilDone(): Promise<void> {
+    const { services, uid, getPod, isRuntimeUsable } = this.#options;
+    try {
+      while (this.#tellAgain && this.#step && isRuntimeUsable()) {
+        this.#tellAgain = false;
+        const pod = getPod();
+        if (pod) await this.#writeStatus(pod, services.cache.get(uid));
+      }
+    } catch (error) {
+      services.logger.error({ err: error, podUid: uid }, 'the status could not be told during a step');
+    }
+  }
+
+  #noteOutcome(pod: Pod | undefined, action: Action, outcome: Outcome, signal: AbortSignal): void {
+    switch (outcome.kind) {
+      case 'done':
+        return;
+      case 'released':
+        this.#facts = { ...this.#facts, isReleased: true };
+        return;
+      case 'ending':
+        if (pod) this.#endPod(pod, outcome.reason, outcome.message);
+        return;
+      case 'ran': {
+        const { services } = this.#options;
+        const problems = new Map(this.#facts.startProblems);
+        for (const name of outcome.started) problems.delete(name);
+        for (const [name, error] of outcome.startFailures) {
+          if (isInterruption(error, signal)) {
+            this.#noteInterruption(error, signal);
+            continue;
+          }
+          if (pod && !usableSandbox(pod, services.cache.get(this.#options.uid))) {
+            // Nothing is wrong with the container: its sandbox ended meanwhile, and the next pass makes another.
+            const message = `the pod sandbox ended: ${messageOf(error)}`;
+            this.#notePodProblem(new StepError('FailedCreatePodSandBox', message, error), 'FailedSync');
+            continue;
+          }
+          const problem = containerProblem(error, 'RunContainerError', services.clock.now());
+          problems.set(name, problem);
+          services.logger.warn(
+            { err: error, podUid: this.#options.uid, container: name, action: action.kind },
+            'a container did not start',
+          );
+          if (pod && problem.reason.startsWith('CreateContainer')) {
+            services.recorder.event(pod, 'Warning', 'Failed', `Error: ${problem.message}`, `spec.containers{${name}}`);
+          }
+        }
+        this.#facts = { ...this.#facts, startProblems: problems };
+      }
+    }
+  }
+
+  #noteFailure(pod: Pod | undefined, action: Action, error: unknown, signal: AbortSignal): void {
+    const { services, uid } = this.#options;
+    if (action.kind === 'runPod' && action.sandboxId === undefined) {
+      // The runtime may have reserved the attempt though it made nothing.
+      const minSandboxAttempt = Math.max(this.#facts.minSandboxAttempt, action.attempt + 1);
+      this.#facts = { ...this.#facts, minSandboxAttempt };
+    }
+    if (isInterruption(error, signal)) {
+      this.#noteInterruption(error, signal);
+      return;
+    }
+    const isGarbage =
+      pod && !pod.metadata.deletionTimestamp && (action.kind === 'removeSandbox' || action.kind === 'removeContainer');
+    const problem = isGarbage ? this.#noteGarbageProblem(error) : this.#notePodProblem(error, 'FailedSync');
+    services.logger.warn(
+      { err: error, podUid: uid, action: action.kind },
+      'a step for the pod failed, it will be tried again',
+    );
+    if (pod) services.recorder.event(pod, 'Warning', problem.reason, problem.message);
+  }
+
+  /** The runtime is away: it is asked again a little later, unless its monitor sees it come back before. */
+  #noteInterruption(error: unknown, signal: AbortSignal): void {
+    if (signal.aborted) return;
+    this.#notePodProblem(error, 'ContainerRuntimeUnavailable');
+    void this.#options.services.monitor.check();
+  }
+
+  #notePodProblem(error: unknown, fallbackReason: string): Problem {
+    this.#podFailures += 1;
+    const problem = podProblem(error, fallbackReason, this.#podFailures, this.#options.services.clock.now());
+    this.#facts = { ...this.#facts, podProblem: problem };
+    return problem;
+  }
+
+  #noteGarbageProblem(error: unknown): Problem {
+    const problem = podProblem(error, 'FailedKillPod', 5, this.#options.services.clock.now());
+    this.#facts = { ...this.#facts, garbageRetryAtMs: problem.retryAtMs };
+    return problem;
+  }
+
+  #clearPodProblem(): void {
+    this.#podFailures = 0;
+    this.#facts = { ...this.#facts, podProblem: undefined };
+  }
+
+  #clearProblems(): void {
+    this.#clearPodProblem();
+    this.#facts = { ...this.#facts, startProblems: new Map(), garbageRetryAtMs: 0 };
+  }
+
+  /** What the pod is to come to, and by when: a step towards another aim is given up. */
+  #aim(): string {
+    const pod = this.#options.getPod();
+    if (!pod) return 'gone';
+    const { generation, deletionTimestamp = '' } = pod.metadata;
+    return `${generation} ${isEnding(pod) || this.#hasFailedToStart(pod)} ${deletionTimestamp}`;
+  }
+
+  #hasFailedToStart(pod: Pod): boolean {
+    const { cache, clock } = this.#options.services;
+    const observed = withoutUnfinishedStarts(pod, this.#facts, cache.get(this.#options.uid));
+    return atomicStart(pod, observed, clock.now()).kind === 'failed';
+  }
+
+  #endPod(pod: Pod, reason: string, message: string): void {
+    this.#options.services.recorder.event(pod, 'Warning', reason, message);
+    const { status } = this.#options.getPod() ?? pod;
+    this.#storeStatus(pod, { ...status, reason, message });
+  }
+
+  async #writeStatus(pod: Pod, observed: ObservedPod): Promise<void> {
+    // A pod that was refused never had a container to tell of.
+    if (isEnding(pod) && !pod.status?.containerStatuses) return;
+    const { services } = this.#options;
+    const { settings, monitor, clock } = services;
+    this.#terminationMessages = await readTerminationMessages(services, pod, observed, this.#terminationMessages);
+    const facts = this.#currentFacts();
+    const status = statusOf(
+      pod,
+      observed,
+      { ...facts, podProblem: facts.podProblem ?? this.#networkProblem(pod, observed) },
+      {
+        hostIPs: settings.hostIPs(),
+        maxRestartDelaySeconds: settings.maxRestartDelaySeconds,
+        runtimeName: monitor.health.state === 'up' ? monitor.health.name : '',
+        terminationMessages: this.#terminationMessages,
+      },
+      clock.now(),
+    );
+    this.#storeStatus(pod, status);
+  }
+
+  #networkProblem(pod: Pod, observed: ObservedPod): Problem | undefined {
+    const problem = networkProblem(this.#options.services.monitor.health);
+    if (!problem || pod.spec.hostNetwork || observed.sandboxes[0]?.state === 'READY') return undefined;
+    const message = `network is not ready: ${problem}`;
+    return { reason: 'NetworkPluginNotReady', message, retryAtMs: 0 };
+  }
+
+  /** Returns the stored pod, or undefined when it is gone meanwhile. */
+  #storeStatus(pod: Pod, status: PodStatus): Pod | undefined {
+    const { services, uid, getPod } = this.#options;
+    if (!getPod() || isDeepStrictEqual(pod.status, status)) return getPod();
+    const { namespace, name = '' } = pod.metadata;
+    return services.store.update(
+      podKind,
+      namespace,
+      name,
+      (current) => (current.metadata.uid === uid ? { ...current, status } : undefined),
+      // It can be observed again: a power cut loses nothing.
+      { durable: false },
+    );
+  }
+
+  #sleepUntil(wakeAtMs: number | undefined): Promise<void> {
+    const ms = wakeAtMs === undefined ? MAX_SLEEP_MS : this.#msUntil(wakeAtMs);
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => this.#wakeSleeper?.(), ms);
+      this.#wakeSleeper = () => {
+        clearTimeout(timer);
+        this.#wakeSleeper = undefined;
+        resolve();
+      };
+    });
+  }
+
+  /** Never more than a timer can take. */
+  #msUntil(epochMs: number): number {
+    return Math.min(Math.max(epochMs - this.#options.services.clock.now(), 0) + 1, MAX_SLEEP_MS);
+  }
+}

@@ -1,0 +1,328 @@
+import { join } from 'node:path';
+import type { Container, Pod } from '../api/pod.ts';
+import { containerLinuxResources } from '../cgroups/container-resources.ts';
+import type { LocalImage } from '../images/image-manager.ts';
+import { prepareContainerLog } from '../logs/directory.ts';
+import { linkContainerLog } from '../logs/links.ts';
+import { logFileName, podLogDirectoryName } from '../logs/paths.ts';
+import { podDnsConfig } from '../network/dns.ts';
+import { podPortMappings } from '../network/host-ports.ts';
+import { podHostname } from '../network/hostname.ts';
+import { renderHostsFile } from '../network/hosts.ts';
+import { containerConfig, runAsUserProblem } from '../runtime/container-config.ts';
+import type { PodSandboxConfig } from '../runtime/generated/runtime/v1/PodSandboxConfig.ts';
+import { RuntimeError } from '../runtime/runtime-error.ts';
+import { sandboxConfig } from '../runtime/sandbox-config.ts';
+import { containerMounts } from '../volumes/container-mounts.ts';
+import type { MountedVolumes } from '../volumes/volume-manager.ts';
+import type { ActionOf, ContainerStart } from './actions.ts';
+import { containerEnvironment, expandAll } from './environment.ts';
+import { messageOf, StartRefusedError, StepError } from './problems.ts';
+import type { PodServices } from './services.ts';
+
+/**
+ * How long a sandbox may still take when it is not wanted any more. A runtime that is cut off in the middle takes back
+ * what it made, or forgets parts of it, when nobody looks: the pod's object must not be gone by then.
+ */
+const SANDBOX_PATIENCE_MS = 10_000;
+
+/** What came of bringing containers up. */
+export interface RunPodResult {
+  /** By container name; those that are not here were started. */
+  readonly failures: ReadonlyMap<string, unknown>;
+}
+
+/** What all containers of the pod are made with. */
+interface Ground {
+  readonly sandboxId: string;
+  readonly sandboxConfig: PodSandboxConfig;
+  readonly podIPs: readonly string[];
+  readonly volumes: MountedVolumes;
+  readonly hostsFile: string;
+}
+
+/**
+ * Brings containers of a pod up:
+ *
+ * 1. the pod's cgroup, which the sandbox is made in;
+ * 2. side by side: the sandbox (unless there is one), the volumes, and the containers' images;
+ * 3. the hosts file, which needs the sandbox's address;
+ * 4. side by side: each container whose image is there is created;
+ * 5. in the manifest's order: each that was created is started.
+ *
+ * One container's failure is told in the result and keeps no other from starting. What fails for the pod as a whole is
+ * thrown, after everything begun has ended.
+ *
+ * @throws StepError, RuntimeError
+ */
+export async function runPod(
+  services: PodServices,
+  pod: Pod,
+  action: ActionOf<'runPod'>,
+  signal: AbortSignal,
+): Promise<RunPodResult> {
+  const cgroupParent = await step('FailedCreatePodCgroup', services.cgroups.ensurePod(pod));
+  const config = await makeSandboxConfig(services, pod, action.attempt, cgroupParent);
+
+  const images = new Map(
+    action.starts
+      .filter((start) => start.createdId === undefined)
+      .map((start) => [start.containerName, settle(ensureImage(services, pod, start, config, signal))]),
+  );
+  const [sandbox, volumes] = await Promise.allSettled([
+    action.sandboxId ?? runSandbox(services, config, action, signal),
+    step('FailedMount', services.volumes.mountPod(pod, { signal })),
+  ]);
+  if (sandbox.status === 'rejected' || volumes.status === 'rejected') {
+    await Promise.all(images.values());
+    throw sandbox.status === 'rejected' ? sandbox.reason : (volumes as PromiseRejectedResult).reason;
+  }
+
+  const podIPs = pod.spec.hostNetwork
+    ? services.settings.hostIPs()
+    : (services.cache.get(pod.metadata.uid ?? '').sandboxes.find((item) => item.id === sandbox.value)?.ips ?? []);
+  const hostsFile = await writeHostsFile(services, pod, podIPs);
+  const ground: Ground = { sandboxId: sandbox.value, sandboxConfig: config, podIPs, volumes: volumes.value, hostsFile };
+
+  const failures = new Map<string, unknown>();
+  const created = action.starts.map((start) => settle(ensureCreated(services, pod, start, ground, images, signal)));
+  for (const [index, start] of action.starts.entries()) {
+    const result = await created[index];
+    try {
+      if (!result || 'error' in result) throw result?.error;
+      await startContainer(services, pod, start, result.value, ground, signal);
+    } catch (error) {
+      failures.set(start.containerName, error);
+    }
+  }
+  return { failures };
+}
+
+async function makeSandboxConfig(
+  services: PodServices,
+  pod: Pod,
+  attempt: number,
+  cgroupParent: string,
+): Promise<PodSandboxConfig> {
+  const { settings, recorder } = services;
+  const { namespace = '', name = '', uid = '' } = pod.metadata;
+  const dns = podDnsConfig(pod, {
+    clusterDNS: settings.clusterDNS,
+    clusterDomain: settings.clusterDomain,
+    hostResolvConf: await settings.hostResolvConf(),
+  });
+  for (const { type, reason, message } of dns.warnings) recorder.event(pod, type, reason, message);
+  return sandboxConfig(pod, {
+    instance: settings.instance,
+    attempt,
+    hostname: podHostname(pod, settings.clusterDomain).hostname,
+    dns: { servers: [...dns.servers], searches: [...dns.searches], options: [...dns.options] },
+    portMappings: podPortMappings(pod),
+    cgroupParent,
+    logDirectory: join(settings.logDirectory, podLogDirectoryName({ namespace, name, uid })),
+  });
+}
+
+async function runSandbox(
+  services: PodServices,
+  config: PodSandboxConfig,
+  action: ActionOf<'runPod'>,
+  signal: AbortSignal,
+): Promise<string> {
+  const { client, cache } = services;
+  // The old one's address and host ports must be free before the new one asks for them.
+  await Promise.all(action.stopFirst.map((id) => client.stopPodSandbox(id, { signal })));
+  signal.throwIfAborted();
+  try {
+    const sandboxId = await client.runPodSandbox(config, { signal: later(signal, SANDBOX_PATIENCE_MS) });
+    await cache.refreshSandbox(sandboxId);
+    return sandboxId;
+  } catch (error) {
+    // A half-made sandbox may be left behind; it has to be seen to be removed.
+    await cache.relist();
+    throw new StepError('FailedCreatePodSandBox', `Failed to create pod sandbox: ${messageOf(error)}`, error);
+  }
+}
+
+/** Aborts so much later than `signal`. */
+function later(signal: AbortSignal, delayMs: number): AbortSignal {
+  const late = new AbortController();
+  const begin = () => AbortSignal.timeout(delayMs).addEventListener('abort', () => late.abort(), { once: true });
+  signal.addEventListener('abort', begin, { once: true });
+  return late.signal;
+}
+
+async function writeHostsFile(services: PodServices, pod: Pod, podIPs: readonly string[]): Promise<string> {
+  const hostFile = pod.spec.hostNetwork ? await services.settings.hostHostsFile() : undefined;
+  const text = renderHostsFile(pod, {
+    podIPs,
+    clusterDomain: services.settings.clusterDomain,
+    ...(hostFile === undefined ? {} : { hostFile }),
+  });
+  return await services.volumes.writeHostsFile(pod, text);
+}
+
+async function ensureImage(
+  services: PodServices,
+  pod: Pod,
+  start: ContainerStart,
+  config: PodSandboxConfig,
+  signal: AbortSignal,
+): Promise<LocalImage> {
+  return await services.images.ensureImage(pod, findContainer(pod, start.containerName), config, signal);
+}
+
+/** Returns the id of the container to start. */
+async function ensureCreated(
+  services: PodServices,
+  pod: Pod,
+  start: ContainerStart,
+  ground: Ground,
+  images: ReadonlyMap<string, Promise<Settled<LocalImage>>>,
+  signal: AbortSignal,
+): Promise<string> {
+  if (start.createdId !== undefined) return start.createdId;
+  const image = await images.get(start.containerName);
+  if (!image || 'error' in image) throw image?.error;
+  signal.throwIfAborted();
+  const { client, cache, recorder } = services;
+  const container = findContainer(pod, start.containerName);
+  const problem = runAsUserProblem(pod, container, image.value.user);
+  if (problem) throw new StepError('CreateContainerConfigError', problem);
+  const config = await makeContainerConfig(services, pod, container, start, image.value, ground);
+  await endPreviousInstances(services, pod, container.name);
+  const id = await client
+    .createContainer(ground.sandboxId, config, ground.sandboxConfig)
+    .catch(async (error: unknown) => {
+      // A call that ran out of time may have made the container all the same: then it is found and started next time.
+      if (error instanceof RuntimeError && !error.isUnavailable) await cache.relist();
+      throw new StepError('CreateContainerError', messageOf(error), error);
+    });
+  cache.trackContainer(id, ground.sandboxId);
+  recorder.event(pod, 'Normal', 'Created', `Created container: ${container.name}`, fieldPath(container));
+  return id;
+}
+
+/** Two instances never run beside each other, also when the runtime lost sight of one that it says has ended. */
+async function endPreviousInstances({ cache, cgroups }: PodServices, pod: Pod, containerName: string): Promise<void> {
+  const { containers } = cache.get(pod.metadata.uid ?? '');
+  const ended = containers.filter((item) => item.containerName === containerName && item.state === 'EXITED');
+  for (const { id } of ended) await step('FailedKillPod', cgroups.removeContainer(pod, id));
+}
+
+async function makeContainerConfig(
+  services: PodServices,
+  pod: Pod,
+  container: Container,
+  start: ContainerStart,
+  image: LocalImage,
+  ground: Ground,
+) {
+  const { settings, volumes } = services;
+  const envs = containerEnvironment(pod, container, {
+    podIPs: ground.podIPs,
+    hostIPs: settings.hostIPs(),
+    nodeName: settings.nodeName,
+    allocatable: settings.allocatable,
+  });
+  const terminationLog = await volumes.makeTerminationLog(pod, container, start.restartCount);
+  const { namespace = '', name = '', uid = '' } = pod.metadata;
+  await prepareContainerLog(settings.logDirectory, { namespace, name, uid }, container.name, start.restartCount);
+  const mounts = containerMounts(pod, container, ground.volumes, { hostsFile: ground.hostsFile, terminationLog });
+  const resources = containerLinuxResources(pod, container, settings.containerNode());
+  return containerConfig(pod, container, {
+    instance: settings.instance,
+    restartCount: start.restartCount,
+    restartDelaySeconds: start.restartDelaySeconds,
+    imageRef: image.id,
+    imageUser: image.user,
+    command: expandAll(container.command, envs),
+    args: expandAll(container.args, envs),
+    envs,
+    mounts: mounts.map((mount) => ({ ...mount, propagation: `PROPAGATION_${mount.propagation}` as const })),
+    // gRPC takes 64-bit numbers as text.
+    resources: {
+      ...resources,
+      cpuPeriod: text(resources.cpuPeriod),
+      cpuQuota: text(resources.cpuQuota),
+      cpuShares: text(resources.cpuShares),
+      memoryLimitInBytes: text(resources.memoryLimitInBytes),
+      memorySwapLimitInBytes: text(resources.memorySwapLimitInBytes),
+      oomScoreAdj: text(resources.oomScoreAdj),
+      hugepageLimits: resources.hugepageLimits.map((item) => ({ pageSize: item.pageSize, limit: text(item.limit) })),
+    },
+    logPath: logFileName(container.name, start.restartCount),
+    maskedPaths: settings.maskedPaths,
+    defaultSeccomp: settings.defaultSeccomp,
+  });
+}
+
+async function startContainer(
+  services: PodServices,
+  pod: Pod,
+  start: ContainerStart,
+  containerId: string,
+  ground: Ground,
+  signal: AbortSignal,
+): Promise<void> {
+  signal.throwIfAborted();
+  const { client, cache, recorder, settings, logger } = services;
+  const container = findContainer(pod, start.containerName);
+  try {
+    await client.startContainer(containerId);
+  } catch (error) {
+    recorder.event(pod, 'Warning', 'Failed', `Error: ${messageOf(error)}`, fieldPath(container));
+    await cache.refreshSandbox(ground.sandboxId);
+    // One that was there before may just be starting: a call of the daemon's former life can still be under way.
+    const isRefused = start.createdId === undefined && error instanceof RuntimeError && !error.isOutcomeUnknown;
+    if (isRefused) throw new StartRefusedError(containerId, messageOf(error), error);
+    throw new StepError('RunContainerError', messageOf(error), error);
+  } finally {
+    // Also one that failed to start has a new state now.
+    await cache.refreshContainer(containerId, ground.sandboxId);
+  }
+  const { namespace = '', name = '', uid = '' } = pod.metadata;
+  recorder.event(pod, 'Normal', 'Started', `Started container ${container.name}`, fieldPath(container));
+  await linkContainerLog(
+    settings,
+    { metadata: { namespace, name, uid } },
+    container.name,
+    start.restartCount,
+    containerId,
+  ).catch((error: unknown) =>
+    logger.warn({ err: error, container: container.name }, 'could not link the container log for log agents'),
+  );
+}
+
+export function fieldPath(container: Pick<Container, 'name'>): string {
+  return `spec.containers{${container.name}}`;
+}
+
+function findContainer(pod: Pod, name: string): Container {
+  const container = pod.spec.containers.find((item) => item.name === name);
+  if (!container) throw new Error(`pod has no container ${name}`);
+  return container;
+}
+
+function text(value: bigint | undefined): string | undefined {
+  return value?.toString();
+}
+
+async function step<T>(reason: string, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw new StepError(reason, messageOf(error), error);
+  }
+}
+
+type Settled<T> = { readonly value: T } | { readonly error: unknown };
+
+/** A promise that is awaited later must not be able to reject before. */
+async function settle<T>(work: Promise<T>): Promise<Settled<T>> {
+  try {
+    return { value: await work };
+  } catch (error) {
+    return { error };
+  }
+}

@@ -1,0 +1,52 @@
+import type { CgroupManager } from '../cgroups/cgroup-manager.ts';
+import type { ContainerNode } from '../cgroups/container-resources.ts';
+import type { EventRecorder } from '../events/recorder.ts';
+import type { ImageManager } from '../images/image-manager.ts';
+import type { HostResolvConf } from '../network/dns.ts';
+import type { CriClient } from '../runtime/cri-client.ts';
+import type { PodCache } from '../runtime/pod-cache.ts';
+import type { RuntimeMonitor } from '../runtime/runtime-monitor.ts';
+import type { Store } from '../store/store.ts';
+import type { Clock } from '../util/clock.ts';
+import type { Logger } from '../util/log.ts';
+import type { Semaphore } from '../util/semaphore.ts';
+import type { VolumeManager } from '../volumes/volume-manager.ts';
+
+/** What is the same for all pods of this node. */
+export interface PodSettings {
+  readonly instance: string;
+  readonly nodeName: string;
+  /** `/var/log/pods`. */
+  readonly logDirectory: string;
+  /** `/var/log/containers`. */
+  readonly logLinksDirectory: string;
+  readonly clusterDNS: readonly string[];
+  readonly clusterDomain: string;
+  readonly maxRestartDelaySeconds: number;
+  readonly maskedPaths: readonly string[];
+  readonly defaultSeccomp: 'RuntimeDefault' | 'Unconfined';
+  /** The node's allocatable, as quantities. */
+  readonly allocatable: Readonly<Record<string, string>>;
+  /** At most one of each family, the primary one first. */
+  hostIPs(): readonly string[];
+  hostResolvConf(): Promise<HostResolvConf | undefined>;
+  hostHostsFile(): Promise<string>;
+  containerNode(): ContainerNode;
+}
+
+/** The parts of the daemon that pods are made with. */
+export interface PodServices {
+  readonly client: CriClient;
+  readonly cache: PodCache;
+  readonly monitor: RuntimeMonitor;
+  readonly images: ImageManager;
+  readonly volumes: VolumeManager;
+  readonly cgroups: CgroupManager;
+  readonly recorder: EventRecorder;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Bounds how many pods are made or removed at once. */
+  readonly runtimeWork: Semaphore;
+  readonly settings: PodSettings;
+}

@@ -1,0 +1,55 @@
+import type { Pod, PodStatus } from '../api/pod.ts';
+import { qosClass } from '../api/qos.ts';
+import type { ObservedPod } from '../runtime/observed.ts';
+import { conditionsOf } from './conditions.ts';
+import { type ContainerStatusSettings, containerStatus } from './container-status.ts';
+import type { PodFacts } from './facts.ts';
+import { isEnding, phaseOf } from './phase.ts';
+import { withoutUnfinishedStarts } from './unfinished-start.ts';
+
+export interface StatusSettings extends ContainerStatusSettings {
+  /** The node's addresses, the primary one first, at most one of each family. */
+  readonly hostIPs: readonly string[];
+}
+
+/** The status that follows from the pod, from what the runtime has of it, and from what the worker remembers. PURE. */
+export function statusOf(
+  pod: Pod,
+  seen: ObservedPod,
+  facts: PodFacts,
+  settings: StatusSettings,
+  now: number,
+): PodStatus {
+  const stored = pod.status ?? {};
+  const observed = withoutUnfinishedStarts(pod, facts, seen);
+  const containerStatuses = pod.spec.containers.map((container) =>
+    containerStatus(pod, container, observed, facts, settings, now),
+  );
+  const phase = phaseOf(pod, containerStatuses);
+  const problem = phase === 'Pending' ? facts.podProblem : undefined;
+  const { reason: storedReason, message: storedMessage, ...kept } = stored;
+  // Why a pod ended stays; why it could not start yet goes with the problem.
+  const ownReason = isEnding(pod) ? storedReason : undefined;
+  const explanation = problem ?? (ownReason === undefined ? undefined : { reason: ownReason, message: storedMessage });
+  const ips = podIps(pod, observed, settings);
+  return {
+    // What others wrote into the status is theirs.
+    ...kept,
+    ...(pod.metadata.generation ? { observedGeneration: pod.metadata.generation } : {}),
+    phase,
+    ...(explanation ? { reason: explanation.reason } : {}),
+    ...(explanation?.message ? { message: explanation.message } : {}),
+    conditions: conditionsOf(pod, observed, phase, containerStatuses, now),
+    ...(settings.hostIPs[0] ? { hostIP: settings.hostIPs[0], hostIPs: settings.hostIPs.map((ip) => ({ ip })) } : {}),
+    ...(ips[0] ? { podIP: ips[0], podIPs: ips.map((ip) => ({ ip })) } : {}),
+    containerStatuses,
+    qosClass: qosClass(pod),
+  };
+}
+
+/** The last address is kept when the sandbox is gone, as in Kubernetes, for those who look into what happened. */
+function podIps(pod: Pod, observed: ObservedPod, settings: StatusSettings): readonly string[] {
+  if (pod.spec.hostNetwork) return settings.hostIPs;
+  const current = observed.sandboxes[0]?.ips ?? [];
+  return current.length > 0 ? current : (pod.status?.podIPs ?? []).map((item) => item.ip);
+}

@@ -1,0 +1,100 @@
+import type { Document } from '../api/decode/decode.ts';
+import { strictDecodingMessage } from '../api/decode/strict.ts';
+import { formatFieldError } from '../api/field-error.ts';
+import type { KindDefinition } from '../api/kind.ts';
+import type { Pod } from '../api/pod.ts';
+import { checkStructure } from '../api/structural.ts';
+import { fileAnnotation, hashAnnotation, manifestHash, type StaticPod, sourceAnnotation } from './static-pod.ts';
+
+/** The node that the pods are for. */
+export interface ManifestNode {
+  readonly nodeName: string;
+  /** With what this node allows pods to have. */
+  readonly podKind: KindDefinition<Pod>;
+}
+
+export interface CheckedManifest {
+  readonly pods: readonly StaticPod[];
+  /** Everything that is wrong with the document. Empty: all its pods are right. */
+  readonly problems: readonly string[];
+}
+
+/** PURE. The pods of one document of a manifest file: a Pod, or a list of them. */
+export function checkManifest(document: Document, file: string, node: ManifestNode): CheckedManifest {
+  const { value, duplicates } = document;
+  const strict = strictDecodingMessage({ format: 'yaml', duplicates, unknownFields: [], value });
+  const problems = strict === undefined ? [] : [strict];
+  const pods: StaticPod[] = [];
+  for (const { manifest, where } of manifestsIn(value)) {
+    const checked = checkPod(manifest, file, node);
+    if (checked.pod) pods.push(checked.pod);
+    problems.push(...checked.problems.map((problem) => where + problem));
+  }
+  return { pods, problems };
+}
+
+/** What is in a document: itself, or the items of a List or PodList. */
+function manifestsIn(value: unknown): { manifest: unknown; where: string }[] {
+  if (!isObject(value) || (value.kind !== 'List' && value.kind !== 'PodList') || value.apiVersion !== 'v1') {
+    return [{ manifest: value, where: '' }];
+  }
+  const items = Array.isArray(value.items) ? value.items : [];
+  // The items of a PodList may leave out what they are.
+  const implied = value.kind === 'PodList' ? { apiVersion: 'v1', kind: 'Pod' } : {};
+  return items.map((item, i) => ({
+    manifest: isObject(item) ? { ...implied, ...item } : item,
+    where: `items[${i}]: `,
+  }));
+}
+
+function checkPod(
+  manifest: unknown,
+  file: string,
+  { nodeName, podKind }: ManifestNode,
+): { pod?: StaticPod; problems: readonly string[] } {
+  if (!isObject(manifest)) return { problems: ['a manifest must be a map with apiVersion, kind, metadata and spec'] };
+  const { apiVersion, kind } = manifest;
+  if (kind !== 'Pod' || apiVersion !== 'v1') {
+    return {
+      problems: [`only apiVersion "v1", kind "Pod" can be a static pod, not ${shown(apiVersion)}, ${shown(kind)}`],
+    };
+  }
+  const { object: pod, errors } = checkStructure<Pod>(podKind, manifest, { fieldValidation: 'Strict' });
+  if (errors.length > 0) return { problems: errors.map((error) => error.message) };
+
+  const hash = manifestHash(manifest, file, nodeName);
+  podKind.prepareForCreate(pod);
+  identify(pod, file, hash, nodeName);
+  podKind.applyDefaults(pod);
+  const invalid = podKind.validateCreate(pod);
+  if (pod.spec.nodeName !== nodeName) return { problems: [`spec.nodeName: the only node here is ${nodeName}`] };
+  if (invalid.length > 0) return { problems: [...new Set(invalid.map(formatFieldError))] };
+  return { pod: { pod, file, hash }, problems: [] };
+}
+
+/** What makes a pod a static pod of this node (pkg/kubelet/config/common.go of Kubernetes), in place. */
+function identify(pod: Pod, file: string, hash: string, nodeName: string): void {
+  const { metadata, spec } = pod;
+  if (metadata.name) metadata.name = `${metadata.name}-${nodeName}`;
+  metadata.namespace ||= 'default';
+  metadata.annotations = {
+    ...metadata.annotations,
+    [sourceAnnotation]: 'file',
+    [hashAnnotation]: hash,
+    [fileAnnotation]: file,
+  };
+  for (const field of ['uid', 'creationTimestamp', 'resourceVersion', 'deletionTimestamp', 'managedFields'] as const) {
+    delete metadata[field];
+  }
+  spec.nodeName ||= nodeName;
+  // A static pod belongs to its node, whatever the node's taints.
+  spec.tolerations = [...(spec.tolerations ?? []), { operator: 'Exists', effect: 'NoExecute' }];
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function shown(value: unknown): string {
+  return typeof value === 'string' ? JSON.stringify(value) : 'nothing';
+}
