@@ -1,0 +1,175 @@
+import type { IncomingMessage, Server } from 'node:http';
+import type { Server as TlsServer } from 'node:https';
+import { hostname } from 'node:os';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { Registry } from 'prom-client';
+import type { Decoder } from '../api/decode/decode.ts';
+import type { Store } from '../store/store.ts';
+import type { Clock } from '../util/clock.ts';
+import type { Logger } from '../util/log.ts';
+import { buildApp } from './http/app.ts';
+import type { HealthCheck } from './http/health-routes.ts';
+import { LongRunning } from './http/long-running.ts';
+import type { Peer } from './identity.ts';
+import { certificateIdentity, listenOnTls, secureContext } from './listeners/tls-listener.ts';
+import { listenOnUnixSocket } from './listeners/unix-listener.ts';
+import { ObjectApi } from './objects/object-api.ts';
+import { ensureSystemNamespaces } from './objects/strategies.ts';
+import { ensurePki, type Pki } from './pki/pki.ts';
+import type { PodOperations } from './pod-operations.ts';
+import type { AnyKind } from './representation.ts';
+import { defaultWatchStreamLimits } from './watch-stream.ts';
+
+export interface ApiServerConfig {
+  /** `/run/mini-kubelet/api.sock` */
+  readonly socketPath: string;
+  /** Where HTTPS is served, or undefined for the unix socket only. */
+  readonly tls:
+    | {
+        readonly host: string;
+        readonly port: number;
+        /** `<state>/pki` */
+        readonly pkiDirectory: string;
+        /** `/etc/mini-kubelet/admin.kubeconfig` */
+        readonly kubeconfigPath: string;
+        /** Further names under which clients may come; localhost, the loopback addresses and the host's name always may. */
+        readonly extraNames?: readonly string[];
+      }
+    | undefined;
+  /** For each listener. Keep both together below half of the file descriptors. */
+  readonly maxConnections: number;
+}
+
+export interface ApiServerOptions {
+  readonly store: Store;
+  readonly decoder: Decoder;
+  readonly kinds: readonly AnyKind[];
+  readonly podOperations: PodOperations;
+  /** What must be well for the node to be ready; asked for every `/readyz`. */
+  readonly health: () => readonly HealthCheck[];
+  readonly config: ApiServerConfig;
+  readonly nodeName: string;
+  /** Of mini-kubelet. */
+  readonly version: string;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  /** Where `/metrics` takes its numbers from, if other parts have some too. */
+  readonly registry?: Registry;
+}
+
+const maxLongRunning = 1_000;
+const pkiCheckMs = 24 * 3600 * 1000;
+
+/** Requests under way may end for so long when the server stops. */
+const drainMs = 2_000;
+
+/** Kubernetes' REST API on a unix socket and over TLS. */
+export class ApiServer {
+  readonly #options: ApiServerOptions;
+  readonly #longRunning = new LongRunning(maxLongRunning);
+  #app: FastifyInstance | undefined;
+  #unixServer: Server | undefined;
+  #tlsServer: TlsServer | undefined;
+  #pki: Pki | undefined;
+  #pkiTimer: NodeJS.Timeout | undefined;
+
+  constructor(options: ApiServerOptions) {
+    this.#options = options;
+  }
+
+  async start(): Promise<void> {
+    const { store, clock, config, logger } = this.#options;
+    ensureSystemNamespaces(store, new Date(clock.now()).toISOString().replace(/\.\d+Z$/, 'Z'));
+    const app = this.#buildApp();
+    this.#app = app;
+    await app.ready();
+    const onRequest = app.routing;
+    this.#unixServer = await listenOnUnixSocket(config.socketPath, onRequest, config.maxConnections);
+    logger.info({ socket: config.socketPath }, 'API on a unix socket');
+    if (!config.tls) return;
+    const pki = await this.#ensurePki();
+    this.#tlsServer = await listenOnTls(config.tls, pki, onRequest, config.maxConnections);
+    logger.info({ host: config.tls.host, port: config.tls.port }, 'API over TLS');
+    this.#pkiTimer = setInterval(() => void this.#renewPki(), pkiCheckMs).unref();
+  }
+
+  /** Ends watches, lets requests under way finish for a moment, closes the rest. Pods are no concern of it. */
+  async stop(): Promise<void> {
+    clearInterval(this.#pkiTimer);
+    this.#longRunning.endAll();
+    await Promise.all([this.#unixServer, this.#tlsServer].map((server) => server && closeServer(server)));
+    await this.#app?.close();
+  }
+
+  #buildApp(): FastifyInstance {
+    const { store, podOperations, nodeName, kinds, clock, config, version } = this.#options;
+    return buildApp({
+      ...this.#options,
+      objects: new ObjectApi({ store, podOperations, nodeName, kinds }, clock),
+      longRunning: this.#longRunning,
+      watchLimits: defaultWatchStreamLimits,
+      info: { version, address: `${config.tls?.host ?? 'localhost'}:${config.tls?.port ?? 0}` },
+      registry: this.#options.registry ?? new Registry(),
+      peerOf: (request: FastifyRequest) => this.#peerOf(request.raw),
+      tokenHash: () => this.#pki?.tokenHash ?? Buffer.alloc(32),
+      allowedHosts: new Set(this.#names().map((name) => name.toLowerCase())),
+    });
+  }
+
+  #peerOf({ socket }: IncomingMessage): Peer {
+    if ('encrypted' in socket && socket.encrypted) {
+      return { transport: 'tls', certificate: certificateIdentity(socket) };
+    }
+    return { transport: 'unix' };
+  }
+
+  #names(): string[] {
+    const names = ['localhost', hostname(), this.#options.nodeName, '127.0.0.1', '::1'];
+    const { tls } = this.#options.config;
+    return [...new Set([...names, ...(tls ? [reachableHost(tls.host)] : []), ...(tls?.extraNames ?? [])])];
+  }
+
+  async #ensurePki(): Promise<Pki> {
+    const { config, clock, logger } = this.#options;
+    if (!config.tls) throw new Error('without TLS there are no certificates');
+    const { host, port, pkiDirectory, kubeconfigPath } = config.tls;
+    const reachable = reachableHost(host);
+    const urlHost = reachable.includes(':') ? `[${reachable}]` : reachable;
+    this.#pki = await ensurePki(
+      {
+        directory: pkiDirectory,
+        kubeconfigPath,
+        serverUrl: `https://${urlHost}:${port}`,
+        names: this.#names(),
+        logger,
+      },
+      clock.now(),
+    );
+    return this.#pki;
+  }
+
+  /** A certificate that cannot be renewed today may be tomorrow; until then the old one is served. */
+  async #renewPki(): Promise<void> {
+    try {
+      this.#tlsServer?.setSecureContext(secureContext(await this.#ensurePki()));
+    } catch (error) {
+      this.#options.logger.error({ err: error }, 'certificates could not be renewed');
+    }
+  }
+}
+
+/** "All addresses" is where a server listens, but no address that a client could ask for: this machine's own is one. */
+function reachableHost(host: string): string {
+  return { '0.0.0.0': '127.0.0.1', '::': '::1' }[host] ?? host;
+}
+
+function closeServer(server: Server | TlsServer): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => server.closeAllConnections(), drainMs);
+    server.close(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
+}

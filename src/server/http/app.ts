@@ -1,0 +1,169 @@
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import type { Registry } from 'prom-client';
+import { forbidden, StatusError, tooManyRequests, unauthorized } from '../../api/status-error.ts';
+import { authenticate, type Identity, isAdmin, type Peer } from '../identity.ts';
+import type { HttpContext } from './context.ts';
+import { methodNotAllowedHere, pathNotFound, statusOf } from './errors.ts';
+import { type HealthCheck, healthPaths, registerHealthRoutes } from './health-routes.ts';
+import { isAllowedHost, isAllowedOrigin } from './host-check.ts';
+import { InFlight } from './in-flight.ts';
+import { registerInfoRoutes, type ServerInfo } from './info-routes.ts';
+import { isLongRunning, registerMetricsRoute, requestMetrics } from './metrics.ts';
+import { registerObjectRoutes } from './object-routes.ts';
+import { handlePodLog } from './pod-log-handler.ts';
+import { sendStatus } from './reply.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who sends it; undefined only on the paths that are open to everybody. */
+    identity: Identity | undefined;
+    holdsPlaceIn: InFlight | undefined;
+  }
+  interface FastifyContextConfig {
+    /** `pods`, `pods/status`: for metrics. */
+    resource?: string;
+  }
+}
+
+/** As Kubernetes' apiserver: bodies, and requests at the same time. */
+const maxBodyBytes = 3 * 1024 * 1024;
+const maxReads = 400;
+const maxWrites = 200;
+const maxUrlBytes = 8 * 1024;
+
+export interface AppOptions extends HttpContext {
+  readonly info: ServerInfo;
+  readonly registry: Registry;
+  readonly health: () => readonly HealthCheck[];
+  readonly peerOf: (request: FastifyRequest) => Peer;
+  /** Of the administrator's token; changes when it is made anew. */
+  readonly tokenHash: () => Buffer;
+  /** Names and addresses under which clients may come, lower case. */
+  readonly allowedHosts: ReadonlySet<string>;
+}
+
+/** The whole API as a Fastify application that listens nowhere yet. */
+export function buildApp(options: AppOptions): FastifyInstance {
+  const app = fastify({
+    logger: false,
+    bodyLimit: maxBodyBytes,
+    return503OnClosing: false,
+    exposeHeadRoutes: false,
+    routerOptions: { maxParamLength: maxUrlBytes, caseSensitive: true },
+    frameworkErrors: (error, request, reply) => {
+      void sendStatus(request, reply as FastifyReply, statusOf(error, maxBodyBytes).status);
+    },
+  });
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  app.decorateRequest('identity', undefined);
+  app.decorateRequest('holdsPlaceIn', undefined);
+  addGuards(app, options);
+  addErrorHandling(app, options);
+
+  registerHealthRoutes(app, options.health);
+  registerInfoRoutes(app, options.kinds, options.info);
+  registerMetricsRoute(app, options.registry);
+  registerObjectRoutes(app, options, {
+    'pods/log': { GET: (...args) => handlePodLog(options, ...args) },
+  });
+  return app;
+}
+
+/** What every request passes before anything else looks at it, in this order. */
+function addGuards(app: FastifyInstance, options: AppOptions): void {
+  const reads = new InFlight(maxReads);
+  const writes = new InFlight(maxWrites);
+  const metrics = requestMetrics(options.registry, { watches: () => options.longRunning.count });
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('cache-control', 'no-cache, private').header('x-content-type-options', 'nosniff');
+    checkUrl(request);
+    const peer = options.peerOf(request);
+    checkOrigin(request, peer, options.allowedHosts);
+    request.identity = authenticate(peer, request.headers.authorization, options.tokenHash());
+    authorize(request);
+    takePlace(request, reply, reads, writes);
+  });
+  app.addHook('onResponse', async (request, reply) => {
+    request.holdsPlaceIn?.leave();
+    metrics.observe(request, reply.raw.statusCode, reply.elapsedTime / 1000);
+    logWrite(request, reply, options);
+  });
+}
+
+function checkUrl(request: FastifyRequest): void {
+  if (request.url.length <= maxUrlBytes) return;
+  throw new StatusError({
+    kind: 'Status',
+    apiVersion: 'v1',
+    metadata: {},
+    status: 'Failure',
+    message: `the URL is longer than ${maxUrlBytes} bytes`,
+    reason: 'BadRequest',
+    code: 414,
+  });
+}
+
+function checkOrigin(request: FastifyRequest, peer: Peer, allowed: ReadonlySet<string>): void {
+  // No name leads to a unix socket, so its Host header means nothing.
+  if (peer.transport === 'tls' && !isAllowedHost(request.headers.host, allowed)) {
+    throw new StatusError({
+      kind: 'Status',
+      apiVersion: 'v1',
+      metadata: {},
+      status: 'Failure',
+      message: 'this server is not the host that the request names',
+      reason: 'MisdirectedRequest',
+      code: 421,
+    });
+  }
+  if (!isAllowedOrigin(request.headers.origin, allowed)) throw forbidden('requests from other origins are refused');
+}
+
+function authorize(request: FastifyRequest): void {
+  const path = request.url.split('?', 1)[0] ?? '';
+  if (request.identity && isAdmin(request.identity)) return;
+  if (healthPaths.has(path)) {
+    if (request.method !== 'GET' && request.method !== 'HEAD') throw methodNotAllowedHere();
+    return;
+  }
+  if (!request.identity) throw unauthorized();
+  throw forbidden(`forbidden: User ${JSON.stringify(request.identity.user)} cannot use path ${JSON.stringify(path)}`);
+}
+
+function takePlace(request: FastifyRequest, reply: FastifyReply, reads: InFlight, writes: InFlight): void {
+  if (isLongRunning(request) || healthPaths.has(request.url)) return;
+  const places = request.method === 'GET' || request.method === 'HEAD' ? reads : writes;
+  if (!places.enter()) {
+    reply.header('retry-after', '1');
+    throw tooManyRequests('too many requests are under way, please try again later', 1);
+  }
+  request.holdsPlaceIn = places;
+}
+
+/** Who changed what, without bodies or parameters: those may hold secrets. */
+function logWrite(request: FastifyRequest, reply: FastifyReply, { logger }: AppOptions): void {
+  if (request.method === 'GET' || request.method === 'HEAD') return;
+  logger.info(
+    {
+      user: request.identity?.user,
+      method: request.method,
+      path: request.url.split('?', 1)[0]?.slice(0, 500),
+      code: reply.raw.statusCode,
+      durationMs: Math.round(reply.elapsedTime * 10) / 10,
+    },
+    'API write',
+  );
+}
+
+function addErrorHandling(app: FastifyInstance, { logger }: AppOptions): void {
+  app.setErrorHandler((error, request, reply) => {
+    const { status, isOurFault } = statusOf(error, maxBodyBytes);
+    if (isOurFault)
+      logger.error({ err: error, method: request.method, route: request.routeOptions.url }, 'request failed');
+    // The rest of a refused body is not read: the connection is of no further use.
+    if (status.code === 413) reply.header('connection', 'close');
+    return sendStatus(request, reply, status);
+  });
+  app.setNotFoundHandler((request, reply) => sendStatus(request, reply, pathNotFound(request.url).status));
+}

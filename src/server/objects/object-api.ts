@@ -1,0 +1,218 @@
+import { randomInt, randomUUID } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
+import { namespaceKind } from '../../api/kinds.ts';
+import type { KubeObject, ListMeta, Status } from '../../api/meta.ts';
+import { parseFieldSelector, parseLabelSelector } from '../../api/selectors.ts';
+import { alreadyExists, expired, invalid, methodNotAllowed, notFound } from '../../api/status-error.ts';
+import { parseResourceVersion } from '../../store/resource-version.ts';
+import { tooLargeResourceVersion } from '../../store/statuses.ts';
+import type { Clock } from '../../util/clock.ts';
+import { applyPatch, type PatchType } from '../patch/apply-patch.ts';
+import type { AnyKind } from '../representation.ts';
+import type { DeleteOptions } from '../request/delete-options.ts';
+import type { ListOptions } from '../request/list-options.ts';
+import type { WriteOptions } from '../request/write-options.ts';
+import { type DecodedBody, readObject, readPatched } from './body.ts';
+import { readContinueToken, writeContinueToken } from './continue-token.ts';
+import { checkNamesMatch, keepSystemMetadata, setNewMetadata } from './metadata.ts';
+import { type Strategy, type StrategyContext, strategyFor } from './strategies.ts';
+
+/** Which object a request is about. */
+export interface Target {
+  readonly kind: AnyKind;
+  /** Undefined for kinds without namespaces, and for lists over all of them. */
+  readonly namespace: string | undefined;
+  readonly name: string;
+  readonly subresource: string | undefined;
+}
+
+export type Collection = Pick<Target, 'kind' | 'namespace'>;
+
+export interface Written {
+  readonly object: KubeObject;
+  readonly warnings: readonly string[];
+}
+
+const emptyObject: KubeObject & Record<string, unknown> = {
+  apiVersion: '',
+  kind: '',
+  metadata: { name: '', namespace: '', uid: '' },
+  spec: {},
+  status: {},
+  involvedObject: {},
+};
+
+/** A refused name may be as long as a body; the answer repeats it twice. */
+const maxShownName = 256;
+
+const nameAlphabet = 'bcdfghjklmnpqrstvwxz2456789';
+
+/**
+ * The verbs of the API over the store, the same for every kind: HTTP on one side, files on the other are unknown here.
+ * Every method is synchronous and thereby atomic; whoever answers a client waits for `store.flushed()` first.
+ */
+export class ObjectApi {
+  readonly #context: StrategyContext;
+  readonly #clock: Clock;
+
+  constructor(context: StrategyContext, clock: Clock) {
+    this.#context = context;
+    this.#clock = clock;
+  }
+
+  get({ kind, namespace, name }: Target): KubeObject {
+    const object = this.#context.store.get(kind, namespace, name);
+    if (!object) throw notFound(kind, name);
+    return object;
+  }
+
+  /** @throws StatusError 410 or 504 when the wanted resourceVersion is not the present one. */
+  list({ kind, namespace }: Collection, options: ListOptions): { items: KubeObject[]; metadata: ListMeta } {
+    const filter = selectorFilter(kind, options);
+    const { items, resourceVersion } = this.#context.store.list(kind, { namespace, filter });
+    checkListVersion(options, resourceVersion);
+    const token = options.continue === undefined ? undefined : readContinueToken(options.continue);
+    const after = token ? items.filter((item) => comesAfter(item, token)) : items;
+    const metadata: ListMeta = { resourceVersion: token?.resourceVersion ?? resourceVersion };
+    if (!options.limit || after.length <= options.limit) return { items: after, metadata };
+    const page = after.slice(0, options.limit);
+    const last = page.at(-1)?.metadata;
+    metadata.continue = writeContinueToken({
+      resourceVersion: metadata.resourceVersion ?? '',
+      namespace: last?.namespace ?? '',
+      name: last?.name ?? '',
+    });
+    if (!filter) metadata.remainingItemCount = after.length - page.length;
+    return { items: page, metadata };
+  }
+
+  create({ kind, namespace }: Collection, body: DecodedBody, options: WriteOptions): Written {
+    const { store } = this.#context;
+    const { object, warnings } = readObject(kind, body, options.fieldValidation);
+    const now = this.#clock.now();
+    kind.prepareForCreate(object);
+    this.#name(kind, object, namespace, now);
+    if (namespace !== undefined && !store.get(namespaceKind, undefined, namespace)) {
+      throw notFound(namespaceKind, namespace);
+    }
+    kind.applyDefaults(object);
+    const strategy = this.#strategy(kind);
+    strategy.complete(object, object.metadata.creationTimestamp ?? '');
+    const errors = [...kind.validateCreate(object), ...strategy.validate(object)];
+    if (errors.length > 0) throw invalid(kind, (object.metadata.name ?? '').slice(0, maxShownName), errors);
+    if (!options.dryRun) return { object: store.create(kind, object), warnings };
+    if (store.get(kind, namespace, object.metadata.name)) throw alreadyExists(kind, object.metadata.name);
+    return { object, warnings };
+  }
+
+  update(target: Target, body: DecodedBody, options: WriteOptions): Written {
+    const { kind, namespace, name } = target;
+    const { object, warnings } = readObject(kind, body, options.fieldValidation);
+    checkNamesMatch(object, namespace, name);
+    return { object: this.#replace(target, options, () => object), warnings };
+  }
+
+  patch(target: Target, type: PatchType, body: DecodedBody, options: WriteOptions): Written {
+    const { kind, namespace, name } = target;
+    let warnings: readonly string[] = [];
+    const object = this.#replace(target, options, (current) => {
+      const patched = applyPatch(type, current, body.value, kind.schema);
+      const typed = readPatched(kind, name, patched, body.duplicates, options.fieldValidation);
+      warnings = typed.warnings;
+      checkNamesMatch(typed.object, namespace, name);
+      return typed.object;
+    });
+    return { object, warnings };
+  }
+
+  delete(target: Target, options: DeleteOptions): KubeObject | Status {
+    const object = this.get(target);
+    if (options.dryRun) return object;
+    return this.#strategy(target.kind).delete(object, options);
+  }
+
+  /** @returns the objects as they were; some may take their time to go. */
+  deleteCollection(collection: Collection, list: ListOptions, options: DeleteOptions): KubeObject[] {
+    const { items } = this.list(collection, list);
+    if (options.dryRun) return items;
+    const strategy = this.#strategy(collection.kind);
+    for (const item of items) strategy.delete(item, options);
+    return items;
+  }
+
+  #replace(target: Target, options: WriteOptions, make: (current: KubeObject) => KubeObject): KubeObject {
+    const { kind, namespace, name, subresource } = target;
+    const mutate = (current: KubeObject): KubeObject => {
+      const next = make(current);
+      keepSystemMetadata(kind, next, current);
+      if (subresource === undefined) kind.prepareForUpdate(next, current);
+      else if (subresource === 'status') kind.prepareForStatusUpdate(next, current);
+      else throw methodNotAllowed(kind, 'update');
+      kind.applyDefaults(next);
+      const errors =
+        subresource === 'status' ? kind.validateStatusUpdate(next, current) : kind.validateUpdate(next, current);
+      if (errors.length > 0) throw invalid(kind, name, errors);
+      raiseGeneration(next, current);
+      return next;
+    };
+    if (options.dryRun) return mutate(this.get(target));
+    return this.#context.store.update(kind, namespace, name, mutate);
+  }
+
+  #name(kind: AnyKind, object: KubeObject, namespace: string | undefined, now: number): void {
+    const isGenerated = !object.metadata.name && object.metadata.generateName;
+    for (let attempt = 0; ; attempt++) {
+      const nameSuffix = Array.from({ length: 5 }, () => nameAlphabet[randomInt(nameAlphabet.length)]).join('');
+      setNewMetadata(object, { namespace, uid: randomUUID(), now, nameSuffix });
+      const { name } = object.metadata;
+      if (!isGenerated || attempt === 8 || !this.#context.store.get(kind, namespace, name)) return;
+      object.metadata.name = '';
+    }
+  }
+
+  #strategy(kind: AnyKind): Strategy {
+    return strategyFor(kind, this.#context);
+  }
+}
+
+/** What the selectors of a request let through; undefined when there are none. @throws StatusError 400. */
+export function selectorFilter(
+  kind: AnyKind,
+  options: Pick<ListOptions, 'labelSelector' | 'fieldSelector'>,
+): ((object: KubeObject) => boolean) | undefined {
+  const { labelSelector, fieldSelector } = options;
+  if (labelSelector === undefined && fieldSelector === undefined) return undefined;
+  const labels = labelSelector === undefined ? undefined : parseLabelSelector(labelSelector);
+  const fields = fieldSelector === undefined ? undefined : parseFieldSelector(fieldSelector);
+  // Any object tells which fields the kind has; what it has not must be refused now, not when an object comes.
+  fields?.matches(kind.selectableFields(emptyObject));
+  return (object) =>
+    (!labels || labels.matches(object.metadata.labels ?? {})) &&
+    (!fields || fields.matches(kind.selectableFields(object)));
+}
+
+/** A list shows the present, and says so to a client that wants the past or the future. */
+function checkListVersion(options: ListOptions, present: string): void {
+  const wanted = parseResourceVersion(options.resourceVersion);
+  const current = Number(present);
+  if (wanted === 0 || options.continue !== undefined) return;
+  if (wanted > current) throw tooLargeResourceVersion(wanted, current);
+  if (options.resourceVersionMatch === 'Exact' && wanted !== current) {
+    throw expired(`The resourceVersion for the provided list is too old: ${wanted} (${current})`);
+  }
+}
+
+function comesAfter({ metadata }: KubeObject, token: { namespace: string; name: string }): boolean {
+  const namespace = metadata.namespace ?? '';
+  if (namespace !== token.namespace) return namespace > token.namespace;
+  return metadata.name > token.name;
+}
+
+/** Kinds that count generations raise it with every change of the spec. */
+function raiseGeneration(next: KubeObject, current: KubeObject): void {
+  const { generation } = current.metadata;
+  if (generation === undefined || !('spec' in next) || !('spec' in current)) return;
+  // As they are stored: maps of a decoded body have no prototype, and undefined members are none.
+  const isSame = isDeepStrictEqual(JSON.parse(JSON.stringify(next.spec)), JSON.parse(JSON.stringify(current.spec)));
+  next.metadata.generation = isSame ? generation : generation + 1;
+}

@@ -1,0 +1,128 @@
+import { randomUUID } from 'node:crypto';
+import type { FieldError } from '../../api/field-error.ts';
+import * as fieldError from '../../api/field-error.ts';
+import { namespaceKind, podKind } from '../../api/kinds.ts';
+import type { KubeObject, Status } from '../../api/meta.ts';
+import type { Namespace } from '../../api/namespace.ts';
+import type { Pod } from '../../api/pod.ts';
+import { conflict, forbidden } from '../../api/status-error.ts';
+import type { Store } from '../../store/store.ts';
+import type { PodOperations } from '../pod-operations.ts';
+import type { AnyKind } from '../representation.ts';
+import type { DeleteOptions } from '../request/delete-options.ts';
+
+export interface StrategyContext {
+  readonly store: Store;
+  readonly podOperations: PodOperations;
+  /** Of the one node there is. */
+  readonly nodeName: string;
+  /** Every namespaced kind: what may keep a namespace from being deleted. */
+  readonly kinds: readonly AnyKind[];
+}
+
+/** What is special about a kind on this server, beyond its rules in api/. */
+export interface Strategy<T extends KubeObject = KubeObject> {
+  /** Fills in what this server decides, after defaults and before validation, in place. `now`: RFC 3339. */
+  complete(object: T, now: string): void;
+  /** Further reasons to refuse a new object. */
+  validate(object: T): FieldError[];
+  /** Deletes, or begins to. The object exists. @returns what the client gets. */
+  delete(object: T, options: DeleteOptions): KubeObject | Status;
+}
+
+/** Namespaces that are always there. */
+export const systemNamespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease'] as const;
+
+export function strategyFor(kind: AnyKind, context: StrategyContext): Strategy {
+  if (kind.kind === podKind.kind) return podStrategy(context) as Strategy;
+  if (kind.kind === namespaceKind.kind) return namespaceStrategy(context) as Strategy;
+  return {
+    complete: () => {},
+    validate: () => [],
+    delete: (object, options) => remove(context.store, kind, object, options),
+  };
+}
+
+function podStrategy({ podOperations, nodeName }: StrategyContext): Strategy<Pod> {
+  return {
+    complete: (pod, now) => {
+      pod.metadata.generation = 1;
+      // There is nothing to schedule: a pod that names no node gets the only one there is.
+      pod.spec.nodeName ||= nodeName;
+      pod.status = {
+        ...pod.status,
+        phase: 'Pending',
+        conditions: [{ type: 'PodScheduled', status: 'True', lastTransitionTime: now, observedGeneration: 1 }],
+      };
+    },
+    validate: (pod) =>
+      pod.spec.nodeName === nodeName
+        ? []
+        : [fieldError.invalid('spec.nodeName', pod.spec.nodeName, `the only node here is ${nodeName}`)],
+    delete: ({ metadata }, options) =>
+      podOperations.requestDelete(metadata.namespace, metadata.name, {
+        gracePeriodSeconds: options.gracePeriodSeconds,
+        uid: options.uid,
+        resourceVersion: options.resourceVersion,
+      }),
+  };
+}
+
+function namespaceStrategy({ store, kinds }: StrategyContext): Strategy<Namespace> {
+  return {
+    complete: (namespace) => {
+      namespace.status = { phase: 'Active' };
+    },
+    validate: () => [],
+    delete: (namespace, options) => {
+      const { name } = namespace.metadata;
+      if (systemNamespaces.some((system) => system === name)) {
+        throw forbidden(`namespaces ${JSON.stringify(name)} is forbidden: this namespace may not be deleted`, {
+          name,
+          kind: namespaceKind.plural,
+        });
+      }
+      // Events die with their namespace; everything else must be gone before, and pods take their time.
+      const inside = kinds.filter((kind) => kind.namespaced && kind.kind !== 'Event');
+      const left = inside.find((kind) => store.list(kind, { namespace: name }).items.length > 0);
+      if (left) throw conflict(namespaceKind, name, `the namespace still has ${left.plural}; delete them first`);
+      for (const kind of kinds.filter(({ namespaced }) => namespaced)) {
+        for (const { metadata } of store.list(kind, { namespace: name }).items) {
+          store.delete(kind, name, metadata.name, {}, { durable: false });
+        }
+      }
+      return remove(store, namespaceKind as AnyKind, namespace, options);
+    },
+  };
+}
+
+function remove(store: Store, kind: AnyKind, { metadata }: KubeObject, options: DeleteOptions): Status {
+  store.delete(kind, metadata.namespace, metadata.name, { uid: options.uid, resourceVersion: options.resourceVersion });
+  return deletedStatus(kind, metadata);
+}
+
+export function deletedStatus(kind: AnyKind, { name, uid }: KubeObject['metadata']): Status {
+  return {
+    kind: 'Status',
+    apiVersion: 'v1',
+    metadata: {},
+    status: 'Success',
+    details: { name, ...(kind.group === '' ? {} : { group: kind.group }), kind: kind.plural, uid },
+  };
+}
+
+/** Makes the namespaces that a cluster always has, where they are missing. `now`: RFC 3339. */
+export function ensureSystemNamespaces(store: Store, now: string): void {
+  for (const name of systemNamespaces) {
+    if (store.get(namespaceKind, undefined, name)) continue;
+    const namespace: Namespace = {
+      apiVersion: 'v1',
+      kind: 'Namespace',
+      metadata: { name, uid: randomUUID(), creationTimestamp: now },
+      spec: { finalizers: ['kubernetes'] },
+      status: { phase: 'Active' },
+    };
+    namespaceKind.applyDefaults(namespace);
+    store.create(namespaceKind, namespace);
+  }
+}
