@@ -1,0 +1,198 @@
+import { type Static, Type } from 'typebox';
+
+/**
+ * Every setting, once: from this table come the types, the check of the configuration file, the flags, `--help` and
+ * `config print`. Names are those of KubeletConfiguration (kubelet.config.k8s.io/v1beta1) where the meaning is the same.
+ *
+ * Beside JSON Schema a setting has
+ * - `default`: what holds when nobody says anything; an empty text or 0 may mean "found out at start";
+ * - `format`: see formats.ts;
+ * - `flag`: the flag's name where it is not the setting's own name in kebab-case.
+ */
+export const settingsSchema = Type.Object(
+  {
+    nodeName: text('', 'name', 'name of the node; empty: the host name'),
+    nodeLabels: map({}, 'label', 'labels of the node'),
+    staticPodPath: text(
+      '/etc/mini-kubelet/manifests',
+      'path-or-empty',
+      'directory of static pod manifests; empty: none',
+    ),
+    fileCheckFrequency: text(
+      '20s',
+      'duration',
+      'how often the directory is read even if nothing seems to have changed',
+      {
+        minimumMs: 1000,
+      },
+    ),
+    syncFrequency: text(
+      '1m',
+      'duration',
+      'how often each pod is compared with what runs even if nothing seems to have changed',
+      {
+        minimumMs: 1000,
+      },
+    ),
+
+    containerRuntimeEndpoint: text(
+      'unix:///run/containerd/containerd.sock',
+      'unix-endpoint',
+      'socket of the container runtime (CRI v1)',
+    ),
+    imageServiceEndpoint: text('', 'unix-endpoint-or-empty', 'socket of the image service; empty: the runtime'),
+    runtimeRequestTimeout: text('2m', 'duration', 'deadline of a call to the runtime', { minimumMs: 1000 }),
+    serializeImagePulls: bool(false, 'pull one image at a time'),
+    maxParallelImagePulls: integer(5, 1, 1000, 'how many images may be pulled at once'),
+    maxConcurrentPodWorkers: integer(
+      0,
+      0,
+      1000,
+      'how many pods may be started or stopped at once; 0: by the number of CPUs',
+    ),
+    crashLoopBackOff: Type.Object({
+      maxContainerRestartPeriod: text('5m', 'duration', 'longest wait before a container is started again', {
+        minimumMs: 1000,
+        maximumMs: 300_000,
+        flag: 'max-container-restart-period',
+      }),
+    }),
+
+    maxPods: integer(110, 1, 100_000, 'how many pods the node takes'),
+    podPidsLimit: integer(1024, -1, 2 ** 31 - 1, 'processes per pod; -1: no limit'),
+    cgroupDriver: oneOf('auto', ['auto', 'cgroupfs', 'systemd'], 'who makes cgroups; must be what the runtime uses'),
+    cgroupRoot: text('', 'cgroup', 'the cgroup that holds all pods; empty: the top'),
+    kubeReserved: map({}, 'reserved', 'resources kept from pods for the daemon and the runtime'),
+    systemReserved: map({}, 'reserved', 'resources kept from pods for the rest of the system'),
+    evictionHard: map(
+      { 'memory.available': '100Mi', 'nodefs.available': '10%' },
+      'eviction-signal',
+      'resources kept from pods so that the node never runs out of them',
+    ),
+    seccompDefault: bool(true, "the runtime's default seccomp profile for every container that names no other"),
+
+    clusterDNS: list([], 'ip', 'name servers for pods with dnsPolicy ClusterFirst'),
+    clusterDomain: text('', 'dns-name-or-empty', 'domain added to the search paths of those pods'),
+    resolvConf: text('/etc/resolv.conf', 'path-or-empty', "the host's resolver configuration, for pods; empty: none"),
+
+    podLogsDir: text('/var/log/pods', 'path', 'container logs'),
+    containerLogLinksDirectory: text(
+      '/var/log/containers',
+      'path-or-empty',
+      'links to the container logs; empty: none',
+    ),
+    containerLogMaxSize: text('10Mi', 'size', 'size at which a container log is rotated'),
+    containerLogMaxFiles: integer(5, 2, 1000, 'log files kept of each container'),
+
+    enableServer: bool(true, 'serve the API on TCP as well; the unix socket is always served'),
+    address: text('127.0.0.1', 'ip', 'IP address of the API on TCP (TLS, with credentials only)'),
+    port: integer(10250, 0, 65_535, 'port of the API on TCP; 0: none'),
+    eventTTL: text('1h', 'duration', 'how long events are kept', { minimumMs: 1000 }),
+
+    stateDirectory: text('/var/lib/mini-kubelet', 'path', 'objects, volumes, keys', { flag: 'state-dir' }),
+    runDirectory: text('/run/mini-kubelet', 'path', 'socket and other files until the next boot', { flag: 'run-dir' }),
+    socketPath: text('', 'path-or-empty', 'unix socket of the API; empty: api.sock in the run directory', {
+      flag: 'socket',
+    }),
+    kubeconfigPath: text(
+      '/etc/mini-kubelet/admin.kubeconfig',
+      'path',
+      "the administrator's kubeconfig, written at first start",
+      {
+        flag: 'kubeconfig',
+      },
+    ),
+    logLevel: oneOf(
+      'info',
+      ['trace', 'debug', 'info', 'warn', 'error', 'fatal'],
+      'least severe messages that are logged',
+    ),
+  },
+  { additionalProperties: false },
+);
+
+/** All settings as they are written in a file, with nothing left out. */
+export type Settings = Static<typeof settingsSchema>;
+
+/** What the check and the flags see of a setting. */
+export interface SettingSchema {
+  readonly type: 'string' | 'integer' | 'boolean' | 'array' | 'object';
+  readonly description?: string;
+  readonly default?: unknown;
+  readonly format?: string;
+  readonly flag?: string;
+  readonly enum?: readonly string[];
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly minimumMs?: number;
+  readonly maximumMs?: number;
+  /** Of an object with fixed names. Without it an object is a map of texts. */
+  readonly properties?: Readonly<Record<string, SettingSchema>>;
+}
+
+interface TextOptions {
+  readonly flag?: string;
+  readonly minimumMs?: number;
+  readonly maximumMs?: number;
+}
+
+function text(fallback: string, format: string, description: string, options: TextOptions = {}) {
+  return Type.String({ default: fallback, format, description, ...options });
+}
+
+function oneOf<const V extends readonly string[]>(fallback: V[number], values: V, description: string) {
+  return Type.Unsafe<V[number]>({ type: 'string', default: fallback, enum: values, description });
+}
+
+function integer(fallback: number, minimum: number, maximum: number, description: string) {
+  return Type.Integer({ default: fallback, minimum, maximum, description });
+}
+
+function bool(fallback: boolean, description: string) {
+  return Type.Boolean({ default: fallback, description });
+}
+
+function list(fallback: readonly string[], format: string, description: string) {
+  return Type.Unsafe<string[]>({ type: 'array', default: fallback, format, description });
+}
+
+function map(fallback: Readonly<Record<string, string>>, format: string, description: string) {
+  return Type.Unsafe<Record<string, string>>({ type: 'object', default: fallback, format, description });
+}
+
+/** The settings at the top, in the order in which they are shown. */
+export const settingsTable: Readonly<Record<string, SettingSchema>> = settingsSchema.properties as unknown as Record<
+  string,
+  SettingSchema
+>;
+
+/** Every setting with a value of its own, by its path: `['crashLoopBackOff', 'maxContainerRestartPeriod']`. */
+export function settingPaths(
+  properties: Readonly<Record<string, SettingSchema>> = settingsTable,
+): { path: readonly string[]; schema: SettingSchema }[] {
+  return Object.entries(properties).flatMap(([name, schema]) =>
+    schema.properties === undefined
+      ? [{ path: [name], schema }]
+      : settingPaths(schema.properties).map((inner) => ({ path: [name, ...inner.path], schema: inner.schema })),
+  );
+}
+
+/** The settings when nobody says anything. */
+export function defaultSettings(): Settings {
+  const settings: Record<string, unknown> = {};
+  for (const { path, schema } of settingPaths()) setAt(settings, path, structuredClone(schema.default));
+  return settings as Settings;
+}
+
+/** Sets a value in a tree of plain objects, whose missing branches it makes. */
+export function setAt(tree: Record<string, unknown>, path: readonly string[], value: unknown): void {
+  const [name, ...rest] = path;
+  if (name === undefined) return;
+  if (rest.length === 0) {
+    tree[name] = value;
+    return;
+  }
+  const branch = (tree[name] ?? {}) as Record<string, unknown>;
+  tree[name] = branch;
+  setAt(branch, rest, value);
+}

@@ -1,0 +1,492 @@
+import { existsSync } from 'node:fs';
+import { chmod, glob, mkdir, readFile } from 'node:fs/promises';
+import { hostname, release } from 'node:os';
+import { join } from 'node:path';
+import packageJson from '../package.json' with { type: 'json' };
+import { Decoder } from './api/decode/decode.ts';
+import { kindsFor, nodeKind } from './api/kinds.ts';
+import type { Pod } from './api/pod.ts';
+import { createPodKind, type PodKindOptions } from './api/pod-kind.ts';
+import { CgroupManager } from './cgroups/cgroup-manager.ts';
+import { podCgroupResources } from './cgroups/formulas.ts';
+import type { Config } from './config/config.ts';
+import { EventRecorder } from './events/recorder.ts';
+import { ImageManager } from './images/image-manager.ts';
+import { containerLogPath } from './logs/paths.ts';
+import { LogRotator } from './logs/rotate.ts';
+import { CNI_RESULTS, removeBrokenCniResults } from './network/cni-results.ts';
+import { readHostResolvConf } from './network/host-resolver.ts';
+import { admit } from './node/admission.ts';
+import { type NodeResources, nodeResources } from './node/allocatable.ts';
+import { type NodeCapacity, readCapacity } from './node/capacity.ts';
+import { readHostIPs } from './node/host-ip.ts';
+import { type MachineInfo, readMachineInfo } from './node/node-info.ts';
+import { NodeStatusManager } from './node/node-status.ts';
+import { removeOrphans } from './pod/orphans.ts';
+import { PodApi } from './pod/pod-api.ts';
+import { PodManager } from './pod/pod-manager.ts';
+import { fieldPath } from './pod/run-pod.ts';
+import type { PodServices, PodSettings } from './pod/services.ts';
+import { type CgroupDriver, runtimeCgroupDriver } from './runtime/cgroup-driver.ts';
+import { MASKED_PATHS } from './runtime/container-config.ts';
+import { CriClient } from './runtime/cri-client.ts';
+import { EventStream } from './runtime/event-stream.ts';
+import { PodCache } from './runtime/pod-cache.ts';
+import {
+  isRuntimeReady,
+  networkProblem,
+  type RuntimeHealth,
+  RuntimeMonitor,
+  runtimeProblem,
+} from './runtime/runtime-monitor.ts';
+import { ApiServer } from './server/api-server.ts';
+import type { HealthCheck } from './server/http/health-routes.ts';
+import { ManifestSource } from './sources/manifest-dir.ts';
+import { StaticPods } from './sources/static-pods.ts';
+import { Store } from './store/store.ts';
+import { systemClock } from './util/clock.ts';
+import { IdleCollector } from './util/idle-collector.ts';
+import type { Logger } from './util/log.ts';
+import { Semaphore } from './util/semaphore.ts';
+import { VolumeManager } from './volumes/volume-manager.ts';
+
+export interface Daemon {
+  /** Resolves when the API is served. The runtime may still be away. */
+  start(): Promise<void>;
+  /** Ends the daemon's work; pods stay as they are. */
+  stop(): Promise<void>;
+  /** Whether the watchdog may be fed. */
+  isHealthy(): boolean;
+}
+
+/** How old the runtime monitor's last answer may be before the sync loop counts as stuck. */
+const MAX_MONITOR_SILENCE_MS = 30_000;
+/** For each listener: together less than half of the file descriptors that the service has. */
+const MAX_CONNECTIONS = 4096;
+/** Privileged pods are allowed: whoever may create pods here is administrator. */
+const POD_OPTIONS: PodKindOptions = {
+  allowPrivileged: true,
+  hasAppArmor: existsSync('/sys/kernel/security/apparmor'),
+};
+const LATE_RELISTS_MS = [2_000, 10_000];
+/** As a kubelet's containerLogMonitorInterval. */
+const LOG_ROTATION_INTERVAL_MS = 10_000;
+
+/** Builds the daemon; nothing runs before `start()`. */
+export function createDaemon(config: Config, logger: Logger): Daemon {
+  return new MiniKubelet(config, logger);
+}
+
+/** What is known of the machine when the daemon starts. */
+interface Machine {
+  readonly capacity: NodeCapacity;
+  readonly resources: NodeResources;
+  readonly info: MachineInfo;
+}
+
+/**
+ * The composition root.
+ *
+ * 1. store, machine, API: users are served even while the runtime is away;
+ * 2. the runtime's monitor and events;
+ * 3. when the runtime answers for the first time: its cgroup driver, cgroups, and the pods;
+ * 4. the manifest directory.
+ */
+class MiniKubelet implements Daemon {
+  readonly #config: Config;
+  readonly #logger: Logger;
+  readonly #store: Store;
+  readonly #decoder: Decoder;
+  readonly #client: CriClient;
+  readonly #monitor: RuntimeMonitor;
+  readonly #recorder: EventRecorder;
+  readonly #nodeStatus: NodeStatusManager;
+  #machine: Machine | undefined;
+  /** They come and go: read anew with every heartbeat of the node. */
+  #hostIPs: readonly string[] = [];
+  #cache: PodCache | undefined;
+  #events: EventStream | undefined;
+  #server: ApiServer | undefined;
+  #manifests: ManifestSource | undefined;
+  #staticPods: StaticPods | undefined;
+  #podManager: PodManager | undefined;
+  #logRotator: LogRotator | undefined;
+  readonly #idleCollector: IdleCollector;
+  #relistTimer: NodeJS.Timeout | undefined;
+  #settling: Promise<void> = Promise.resolve();
+
+  constructor(config: Config, logger: Logger) {
+    this.#config = config;
+    this.#logger = logger;
+    this.#store = new Store({ path: join(config.stateDirectory, 'store.db'), logger, clock: systemClock });
+    this.#decoder = new Decoder();
+    this.#client = new CriClient({
+      endpoint: config.containerRuntimeEndpoint,
+      imageEndpoint: config.imageServiceEndpoint || config.containerRuntimeEndpoint,
+      timeoutMs: config.runtimeRequestTimeoutMs,
+    });
+    this.#idleCollector = new IdleCollector({ activity: () => this.#store.resourceVersion });
+    this.#monitor = new RuntimeMonitor({
+      client: this.#client,
+      logger,
+      onChange: (health, before) => this.#runtimeChanged(health, before),
+    });
+    this.#recorder = new EventRecorder({
+      store: this.#store,
+      host: config.nodeName,
+      clock: systemClock,
+      logger,
+      ttlMs: config.eventTTLMs,
+    });
+    this.#nodeStatus = new NodeStatusManager({
+      store: this.#store,
+      kind: nodeKind,
+      clock: systemClock,
+      logger,
+      facts: () => this.#nodeFacts(),
+    });
+  }
+
+  async start(): Promise<void> {
+    const { stateDirectory, runDirectory } = this.#config;
+    await mkdir(stateDirectory, { recursive: true, mode: 0o700 });
+    await chmod(stateDirectory, 0o700);
+    await mkdir(runDirectory, { recursive: true, mode: 0o750 });
+    this.#store.open();
+    this.#decoder.start();
+    this.#recorder.start();
+    this.#machine = await readMachine(this.#config);
+    this.#cache = new PodCache({
+      client: this.#client,
+      instance: this.#store.instanceId,
+      logger: this.#logger,
+      onChange: (uid) => this.#podManager?.observedChanged(uid),
+    });
+    await this.#nodeStatus.start();
+    const { podLogsDir } = this.#config;
+    const podApi = new PodApi({ store: this.#store, cache: this.#cache, clock: systemClock, logDirectory: podLogsDir });
+    this.#server = this.#makeServer(podApi);
+    await this.#server.start();
+    await this.#removeBrokenCniResults();
+    await this.#startRuntime(this.#cache);
+    this.#startManifests(podApi);
+    this.#idleCollector.start();
+  }
+
+  async stop(): Promise<void> {
+    this.#idleCollector.stop();
+    await this.#manifests?.stop();
+    await this.#staticPods?.stop();
+    await this.#server?.stop();
+    clearInterval(this.#relistTimer);
+    await this.#logRotator?.stop();
+    await this.#monitor.stop();
+    await this.#events?.stop();
+    await this.#settling;
+    await this.#podManager?.stop();
+    this.#nodeStatus.stop();
+    this.#recorder.stop();
+    this.#client.close();
+    await this.#decoder.stop();
+    this.#store.close();
+  }
+
+  isHealthy(): boolean {
+    return this.#store.failure === undefined && this.#monitor.silentMs() < MAX_MONITOR_SILENCE_MS;
+  }
+
+  // ---- runtime ----
+
+  async #startRuntime(cache: PodCache): Promise<void> {
+    await this.#monitor.start();
+    this.#events = new EventStream({
+      client: this.#client,
+      logger: this.#logger,
+      onEvent: (event) => this.#background(cache.handleEvent(event), 'could not follow an event of the runtime'),
+      onGap: () => this.#background(this.#relist(cache), 'could not list what the runtime has'),
+    });
+    this.#events.start();
+    this.#logRotator = new LogRotator({
+      root: this.#config.podLogsDir,
+      maxBytes: this.#config.containerLogMaxSizeBytes,
+      maxFiles: this.#config.containerLogMaxFiles,
+      intervalMs: LOG_ROTATION_INTERVAL_MS,
+      clock: systemClock,
+      logger: this.#logger,
+      runningLogs: () =>
+        cache.runningContainers().map(({ id, pod, containerName, restartCount }) => ({
+          containerId: id,
+          path: containerLogPath(pod, containerName, restartCount),
+        })),
+      reopen: (containerId, signal) => this.#client.reopenContainerLog(containerId, { signal }),
+    });
+    this.#logRotator.start();
+    this.#relistTimer = setInterval(
+      () => this.#background(this.#relist(cache), 'could not list what the runtime has'),
+      this.#config.syncFrequencyMs,
+    );
+  }
+
+  async #removeBrokenCniResults(): Promise<void> {
+    try {
+      const files = await removeBrokenCniResults(CNI_RESULTS, systemClock.now());
+      if (files.length > 0) this.#logger.warn({ files }, 'removed results of network plugins that were cut off');
+    } catch (error) {
+      // It is for sandboxes of before a power failure only: others start without.
+      this.#logger.error({ err: error }, 'could not look for results of network plugins that were cut off');
+    }
+  }
+
+  #runtimeChanged(health: RuntimeHealth, before: RuntimeHealth): void {
+    this.#logger.info(
+      { health },
+      isRuntimeReady(health) ? 'the container runtime is ready' : 'the container runtime is not ready',
+    );
+    this.#nodeStatus.runtimeStatus(health);
+    if (!isRuntimeReady(health)) this.#podManager?.runtimeLost();
+    else if (!isRuntimeReady(before)) this.#settling = this.#settling.then(() => this.#settle());
+    else if (networkProblem(before) && !networkProblem(health)) this.#podManager?.retryAll();
+  }
+
+  /** The runtime is there, for the first time or again: know all that it has before anything is done. */
+  async #settle(): Promise<void> {
+    const cache = this.#cache;
+    if (!cache) return;
+    try {
+      const podManager = this.#podManager ?? (await this.#startPods(cache));
+      await cache.relist();
+      podManager.runtimeSynced();
+      this.#relistLater(cache);
+    } catch (error) {
+      this.#logger.error({ err: error }, 'could not begin to work with the container runtime, it is tried again');
+      // The monitor sees the runtime as lost, so that the next good answer leads here again.
+      this.#monitor.reset();
+    }
+  }
+
+  /** What a call of a daemon that was killed was just making may appear after the first list. */
+  #relistLater(cache: PodCache): void {
+    for (const delayMs of LATE_RELISTS_MS) {
+      const relist = () => this.#background(this.#relist(cache), 'could not list what the runtime has');
+      setTimeout(relist, delayMs).unref();
+    }
+  }
+
+  async #relist(cache: PodCache): Promise<void> {
+    if (isRuntimeReady(this.#monitor.health)) await cache.relist();
+  }
+
+  // ---- pods ----
+
+  async #startPods(cache: PodCache): Promise<PodManager> {
+    const machine = this.#knownMachine();
+    const { cgroupRoot, podPidsLimit, maxConcurrentPodWorkers } = this.#config;
+    const cgroups = new CgroupManager({
+      driver: await this.#cgroupDriver(),
+      root: cgroupRoot,
+      podPidsLimit,
+      logger: this.#logger,
+      rootLimits: machine.resources.podLimits,
+    });
+    await cgroups.start();
+    const volumes = this.#makeVolumes(machine);
+    const services: PodServices = {
+      client: this.#client,
+      cache,
+      monitor: this.#monitor,
+      images: new ImageManager({
+        client: this.#client,
+        clock: systemClock,
+        maxParallelPulls: this.#config.maxParallelImagePulls,
+        onEvent: (pod, container, type, reason, message) =>
+          this.#recorder.event(pod, type, reason, message, fieldPath(container)),
+      }),
+      volumes,
+      cgroups,
+      recorder: this.#recorder,
+      store: this.#store,
+      clock: systemClock,
+      logger: this.#logger,
+      runtimeWork: new Semaphore(maxConcurrentPodWorkers),
+      settings: await this.#podSettings(machine, cgroups),
+    };
+    const podManager = new PodManager({
+      services,
+      admit: (pod, others) => this.#admit(pod, others, machine),
+      onActivePods: (pods) =>
+        this.#background(cgroups.setQosRequests(pods), 'could not update the cgroups of the QoS classes'),
+    });
+    podManager.start();
+    this.#podManager = podManager;
+    this.#background(
+      cache
+        .relist()
+        .then(() =>
+          removeOrphans(volumes, cgroups, (uid) => podManager.hasPod(uid) || cache.podUids().has(uid), this.#logger),
+        ),
+      'could not look for left-overs of pods',
+    );
+    return podManager;
+  }
+
+  #makeVolumes(machine: Machine): VolumeManager {
+    return new VolumeManager({
+      podsDir: join(this.#config.stateDirectory, 'pods'),
+      logger: this.#logger,
+      kernelRelease: release(),
+      nodeAllocatableMemoryBytes: () => machine.resources.podLimits.memoryBytes,
+      podMemoryLimitBytes: (pod) =>
+        podCgroupResources(pod, { podPidsLimit: -1, cpuCfsQuota: true, hugepageSizes: [] }).memoryBytes,
+    });
+  }
+
+  async #podSettings(machine: Machine, cgroups: CgroupManager): Promise<PodSettings> {
+    const config = this.#config;
+    const { resolvConf } = config;
+    return {
+      instance: this.#store.instanceId,
+      nodeName: config.nodeName,
+      logDirectory: config.podLogsDir,
+      logLinksDirectory: config.containerLogLinksDirectory,
+      clusterDNS: config.clusterDNS,
+      clusterDomain: config.clusterDomain,
+      maxRestartDelaySeconds: config.maxContainerRestartPeriodMs / 1000,
+      maskedPaths: [...MASKED_PATHS, ...(await Array.fromAsync(glob('/sys/devices/system/cpu/cpu*/thermal_throttle')))],
+      defaultSeccomp: config.seccompDefault ? 'RuntimeDefault' : 'Unconfined',
+      allocatable: machine.resources.allocatable,
+      hostIPs: () => this.#hostIPs,
+      hostResolvConf: () => readHostResolvConf(resolvConf),
+      hostHostsFile: async () => (existsSync('/etc/hosts') ? await readFile('/etc/hosts', 'utf8') : ''),
+      containerNode: () => cgroups.containerNode(machine.capacity.memoryBytes),
+    };
+  }
+
+  async #cgroupDriver(): Promise<CgroupDriver> {
+    const used = await runtimeCgroupDriver(this.#client);
+    const { cgroupDriver } = this.#config;
+    if (cgroupDriver === 'auto') return used ?? 'cgroupfs';
+    if (used !== undefined && used !== cgroupDriver) {
+      this.#logger.warn(
+        { configured: cgroupDriver, runtime: used },
+        'cgroupDriver is not what the runtime uses: no pod will start',
+      );
+    }
+    return cgroupDriver;
+  }
+
+  #admit(pod: Pod, others: readonly Pod[], machine: Machine) {
+    const { nodeName, maxPods } = this.#config;
+    const node = this.#store.get(nodeKind, undefined, nodeName);
+    const { health } = this.#monitor;
+    return admit(pod, others, {
+      name: nodeName,
+      labels: node?.metadata.labels ?? {},
+      taints: node?.spec?.taints ?? [],
+      allocatable: machine.resources.allocatable,
+      maxPods,
+      features: { supplementalGroupsPolicy: health.state === 'up' && health.supplementalGroupsPolicy },
+    });
+  }
+
+  // ---- API, manifests, node ----
+
+  #makeServer(podApi: PodApi): ApiServer {
+    const { stateDirectory, kubeconfigPath, socketPath, enableServer, address, port } = this.#config;
+    // Who listens on all addresses is asked for by any of them.
+    const extraNames = ['0.0.0.0', '::'].includes(address) ? this.#hostIPs : [];
+    const tls = { host: address, port, pkiDirectory: join(stateDirectory, 'pki'), kubeconfigPath, extraNames };
+    return new ApiServer({
+      config: { socketPath, tls: enableServer && port > 0 ? tls : undefined, maxConnections: MAX_CONNECTIONS },
+      store: this.#store,
+      decoder: this.#decoder,
+      kinds: kindsFor(POD_OPTIONS),
+      podOperations: podApi,
+      health: () => this.#health(),
+      nodeName: this.#config.nodeName,
+      version: packageJson.version,
+      logger: this.#logger,
+      clock: systemClock,
+    });
+  }
+
+  #startManifests(podApi: PodApi): void {
+    const { staticPodPath, nodeName, fileCheckFrequencyMs } = this.#config;
+    if (staticPodPath === '') return;
+    const report = (file: string, message: string) => this.#reportManifest(file, message);
+    const staticPods = new StaticPods({
+      store: this.#store,
+      clock: systemClock,
+      logger: this.#logger,
+      requestDelete: (namespace, name, request) => podApi.requestDelete(namespace, name, request),
+      report,
+    });
+    staticPods.start();
+    this.#staticPods = staticPods;
+    this.#manifests = new ManifestSource({
+      directory: staticPodPath,
+      nodeName,
+      podKind: createPodKind(POD_OPTIONS),
+      decoder: this.#decoder,
+      logger: this.#logger,
+      scanIntervalMs: fileCheckFrequencyMs,
+      sink: staticPods,
+      report,
+    });
+    this.#manifests.start();
+  }
+
+  /** There is no pod to tell it of: the mistake is shown as an event of the node. */
+  #reportManifest(file: string, message: string): void {
+    this.#logger.error({ file, message }, 'a static pod manifest is wrong');
+    const node = this.#store.get(nodeKind, undefined, this.#config.nodeName);
+    if (node) this.#recorder.event(node, 'Warning', 'InvalidManifest', `${file}: ${message}`);
+  }
+
+  #health(): HealthCheck[] {
+    const { health } = this.#monitor;
+    const isSettled = this.#podManager?.isSynced ?? false;
+    return [
+      { name: 'store', error: this.#store.failure?.message },
+      { name: 'runtime', error: runtimeProblem(health) ?? (isSettled ? undefined : 'containers are being listed') },
+      { name: 'network', error: networkProblem(health) },
+    ];
+  }
+
+  async #nodeFacts() {
+    const machine = this.#knownMachine();
+    const { nodeName, nodeLabels, enableServer, port } = this.#config;
+    this.#hostIPs = await readHostIPs();
+    return {
+      name: nodeName,
+      hostname: hostname(),
+      hostIPs: this.#hostIPs,
+      labels: nodeLabels,
+      taints: [],
+      resources: machine.resources,
+      machine: machine.info,
+      swapBytes: machine.capacity.swapBytes,
+      version: `v${packageJson.version}`,
+      ...(enableServer && port > 0 ? { apiPort: port } : {}),
+    };
+  }
+
+  #knownMachine(): Machine {
+    if (!this.#machine) throw new Error('the daemon was not started');
+    return this.#machine;
+  }
+
+  /** Work whose failure ends nothing: it is logged, and done again by whoever asks next. */
+  #background(work: Promise<unknown>, failure: string): void {
+    work.catch((error: unknown) => this.#logger.warn({ err: error }, failure));
+  }
+}
+
+async function readMachine(config: Config): Promise<Machine> {
+  const { stateDirectory, kubeReserved, systemReserved, evictionHard, maxPods } = config;
+  const [capacity, info] = await Promise.all([readCapacity(stateDirectory), readMachineInfo()]);
+  return {
+    capacity,
+    info,
+    resources: nodeResources(capacity, { kubeReserved, systemReserved, evictionHard, maxPods }),
+  };
+}
