@@ -1,0 +1,136 @@
+#!/usr/bin/env bash
+# Installs what is missing on a Debian 12 or 13 and runs every test. The last line says how many passed and failed.
+#
+# usage: sudo scripts/test.sh [check|unit|1.6|1.7|2.1]...
+# Without arguments: check (generated code, lint, types, build), unit, and the integration tests on containerd 1.6 and 2.1.
+set -Eeuo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+. "$root/scripts/lib/say.sh"
+. "$root/scripts/lib/packages.sh"
+. "$root/scripts/lib/node.sh"
+cd "$root"
+
+passed=0 failed=0
+results=$(mktemp -d)
+trap 'rm -rf "$results"' EXIT
+
+# check NAME COMMAND...: one test that passes when the command succeeds.
+check() {
+  local name=$1
+  shift
+  step "$name"
+  if "$@" >&2; then
+    passed=$((passed + 1))
+  else
+    failed=$((failed + 1))
+    note "FAILED: $name"
+  fi
+}
+
+generated_code_is_current() {
+  node scripts/generate-proto-types.ts "$results/generated"
+  diff -r src/runtime/generated "$results/generated"
+}
+
+# run_tap NAME FILE...: runs test files with tap and adds up its assertions. A run that ends without tap's own totals,
+# or that fails without a failed assertion, is a failure too.
+run_tap() {
+  local name=$1 output=$results/output.tap code totals run_passed run_failed
+  shift
+  if [ $# -eq 0 ]; then
+    failed=$((failed + 1))
+    note "FAILED: $name: there are no tests"
+    return
+  fi
+  step "$name: $# files"
+  code=0
+  npx --no-install tap --reporter=tap --jobs="$jobs" "$@" 2>&1 | tee "$output" |
+    awk -f scripts/lib/tap-progress.awk >&2 || code=${PIPESTATUS[0]}
+  totals=$(grep -aE '^# \{ total: [0-9]+' "$output" | tail -n 1) || totals=
+  run_passed=$(total pass "$totals")
+  run_failed=$(total fail "$totals")
+  if [ -z "$totals" ] || { [ "$code" -ne 0 ] && [ "$run_failed" -eq 0 ]; }; then
+    note "FAILED: tap ended with code $code and no failed assertion; the end of its output:"
+    tail -n 20 "$output" >&2
+    run_failed=$((run_failed + 1))
+  fi
+  passed=$((passed + run_passed))
+  failed=$((failed + run_failed))
+  note "$run_passed passed, $run_failed failed, $(total skip "$totals") skipped"
+}
+
+# total KEY TOTALS: a number of tap's `# { total: 5, pass: 2, fail: 1 }`; it leaves out those that are zero.
+total() {
+  local number
+  number=$(sed -nE "s/.*[{ ]$1: ([0-9]+).*/\1/p" <<<"$2")
+  echo "${number:-0}"
+}
+
+install_programs() {
+  apt_install containerd runc containernetworking-plugins iproute2 iptables busybox-static catatonit \
+    ca-certificates curl strace util-linux procps e2fsprogs
+  step "containerd and kubectl of other Debian releases"
+  containerd --version | grep -q ' 1\.6\.' || scripts/fetch-deb.sh bookworm containerd >/dev/null
+  scripts/fetch-deb.sh sid containerd >/dev/null
+  scripts/fetch-deb.sh sid kubectl >/dev/null
+  scripts/fetch-deb.sh trixie kubectl >/dev/null
+}
+
+test_files() { find "$1" -name '*.test.ts' | sort; }
+
+# integration LINE: all integration tests for the first containerd line; for the others those that use one.
+integration() {
+  local files
+  if [ "$1" = "$first_line" ]; then
+    mapfile -t files < <(test_files test/integration)
+  else
+    mapfile -t files < <(test_files test/integration | xargs grep -lE 'support/(containerd|daemon)\.ts')
+  fi
+  # One file at a time: they share two cores with the runtime, and some assert how long things take.
+  jobs=${MINI_KUBELET_TEST_JOBS:-1}
+  MINI_KUBELET_TEST_ENTRY=$root/dist/main.js MINI_KUBELET_TEST_CONTAINERD=$1 run_tap "integration on containerd $1" "${files[@]}"
+}
+
+wanted=("$@")
+[ $# -gt 0 ] || wanted=(check unit 1.6 2.1)
+first_line=
+for what in "${wanted[@]}"; do
+  case $what in
+    check | unit) ;;
+    1.6 | 1.7 | 2.1) first_line=${first_line:-$what} ;;
+    *) fail "unknown part: $what" "usage: $0 [check|unit|1.6|1.7|2.1]..." ;;
+  esac
+done
+
+if [ -n "$first_line" ]; then
+  require_root
+  require_debian
+  install_programs
+fi
+provide_node
+step "node $(node --version), tap $(npx --no-install tap --version)"
+npx --no-install tap build >&2
+
+for what in "${wanted[@]}"; do
+  case $what in
+    check)
+      check "generated code is current" generated_code_is_current
+      check "lint and format" npx --no-install biome check --error-on-warnings .
+      check "types" npx --no-install tsc --noEmit
+      check "build" node scripts/build.ts
+      check "shell scripts parse" bash -n scripts/*.sh scripts/lib/*.sh
+      ;;
+    unit)
+      mapfile -t files < <(test_files test/unit)
+      jobs=$(nproc)
+      run_tap "unit" "${files[@]}"
+      ;;
+    *) integration "$what" ;;
+  esac
+done
+if [ -n "$first_line" ]; then
+  check "nothing is left behind" node test/integration/support/sweep.ts
+fi
+
+echo "$passed passed, $failed failed"
+exit $((failed > 0))
