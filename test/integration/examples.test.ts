@@ -1,0 +1,65 @@
+// What examples/ promises is true: each is sent as a user sends it.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import type { Pod } from '../../src/api/pod.ts';
+import { isReady } from './support/api-client.ts';
+import { startContainerd, wantedContainerd } from './support/containerd.ts';
+import { startDaemon } from './support/daemon.ts';
+import { projectRoot } from './support/machine.ts';
+import { waitFor } from './support/wait.ts';
+
+const runtime = await startContainerd({ version: wantedContainerd() });
+t.teardown(() => runtime.stop());
+const daemon = await startDaemon({ runtime });
+t.before(() => t.teardown(() => daemon.stop()));
+
+async function create(example: string): Promise<Pod> {
+  const body = readFileSync(join(projectRoot, 'examples', `${example}.yaml`), 'utf8');
+  return daemon.api.expectOk<Pod>('POST', '/api/v1/namespaces/default/pods', {
+    body,
+    contentType: 'application/yaml',
+  });
+}
+
+t.test('hello says hello and stays as Succeeded', async (t) => {
+  await create('hello');
+  await daemon.waitForExistingPod('hello', ({ status }) => status?.phase === 'Succeeded');
+  t.equal(await daemon.containerLog('hello', 'hello'), 'Hello from a pod\n');
+});
+
+t.test('web-with-sidecar serves what its sidecar writes', async (t) => {
+  await create('web-with-sidecar');
+  const { status } = await daemon.waitForExistingPod('web-with-sidecar', isReady);
+  const page = await waitFor('the page', async () => {
+    const response = await fetch(`http://${status?.podIP}:8080/`);
+    return response.ok && response.text();
+  });
+  t.match(page, /^Hello from web at /);
+  const log = await waitFor('the writer to read its page', async () => {
+    const text = await daemon.containerLog('web-with-sidecar', 'writer');
+    return text.includes('Hello from web') && text;
+  });
+  t.match(log, `I am web at ${status?.podIP}, and may use 16777216 bytes of memory`);
+  const start = performance.now();
+  await daemon.deletePod('web-with-sidecar');
+  t.ok(performance.now() - start < 4_000, 'its containers end on SIGTERM, well within the grace period');
+});
+
+t.test('scratch-in-memory has a small file system in memory and no privilege', async (t) => {
+  await create('scratch-in-memory');
+  await daemon.waitForExistingPod('scratch-in-memory', isReady);
+  const log = await waitFor('its words', async () => {
+    const text = await daemon.containerLog('scratch-in-memory', 'worker');
+    return text.split('\n').length > 4 && text;
+  });
+  t.match(log, /tmpfs +16\.0M/);
+  t.match(log, 'uid=65534 gid=65534');
+});
+
+t.test('together-or-not does not run alone', async (t) => {
+  await create('together-or-not');
+  const { status } = await daemon.waitForExistingPod('together-or-not', (pod) => pod.status?.phase === 'Failed');
+  t.equal(status?.reason, 'AtomicStartFailed');
+  t.notOk(status?.containerStatuses?.some(({ state }) => state?.running));
+});

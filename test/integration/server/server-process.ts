@@ -1,0 +1,27 @@
+// An API server in a process of its own, to be killed: `node server-process.ts <directory>`.
+import { pino } from 'pino';
+import { Decoder } from '../../../src/api/decode/decode.ts';
+import { kinds } from '../../../src/api/kinds.ts';
+import { ApiServer } from '../../../src/server/api-server.ts';
+import { Store } from '../../../src/store/store.ts';
+import { systemClock } from '../../../src/util/clock.ts';
+import { FakePods } from '../../unit/server/support.ts';
+
+const directory = process.argv[2] ?? '';
+const logger = pino({ level: 'silent' });
+const store = new Store({ path: `${directory}/store.db`, logger, clock: systemClock });
+store.open();
+const server = new ApiServer({
+  store,
+  decoder: new Decoder(),
+  kinds,
+  podOperations: new FakePods(store),
+  health: () => [],
+  config: { socketPath: `${directory}/api.sock`, tls: undefined, maxConnections: 100 },
+  nodeName: 'node-1',
+  version: '0.0.0',
+  logger,
+  clock: systemClock,
+});
+await server.start();
+console.log('ready');

@@ -1,0 +1,93 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { pino } from 'pino';
+import type { Test } from 'tap';
+import { Decoder } from '../../../src/api/decode/decode.ts';
+import { kinds } from '../../../src/api/kinds.ts';
+import { ApiServer, type ApiServerConfig } from '../../../src/server/api-server.ts';
+import { Store, type StoreOptions } from '../../../src/store/store.ts';
+import { systemClock } from '../../../src/util/clock.ts';
+import { FakePods } from '../../unit/server/support.ts';
+import { ApiClient } from '../support/api-client.ts';
+
+export interface RunningServer {
+  readonly api: ApiClient;
+  readonly server: ApiServer;
+  readonly store: Store;
+  readonly pods: FakePods;
+  readonly config: ApiServerConfig & { tls: NonNullable<ApiServerConfig['tls']> };
+  /** Short: a unix socket's path has at most 107 bytes. */
+  readonly directory: string;
+}
+
+/** The API server with real sockets and a real store, in this process; only running pods is played. */
+export async function startServer(
+  t: Test,
+  changes: Partial<ApiServerConfig> = {},
+  history?: StoreOptions['history'],
+): Promise<RunningServer> {
+  const directory = mkdtempSync(`${tmpdir()}/mk-api-`);
+  const logger = pino({ level: 'silent' });
+  const store = new Store({
+    path: `${directory}/store.db`,
+    logger,
+    clock: systemClock,
+    ...(history ? { history } : {}),
+  });
+  store.open();
+  const decoder = new Decoder();
+  const pods = new FakePods(store);
+  const config = {
+    socketPath: `${directory}/run/api.sock`,
+    tls: {
+      host: '127.0.0.1',
+      port: await freePort(),
+      pkiDirectory: `${directory}/pki`,
+      kubeconfigPath: `${directory}/etc/admin.kubeconfig`,
+    },
+    maxConnections: 500,
+    ...changes,
+  };
+  const server = new ApiServer({
+    store,
+    decoder,
+    kinds,
+    podOperations: pods,
+    health: () => [],
+    config,
+    nodeName: 'node-1',
+    version: '0.0.0',
+    logger,
+    clock: systemClock,
+  });
+  await server.start();
+  t.teardown(async () => {
+    await server.stop();
+    await decoder.stop();
+    store.close();
+    rmSync(directory, { recursive: true });
+  });
+  return {
+    api: new ApiClient(config.socketPath),
+    server,
+    store,
+    pods,
+    config: { ...config, tls: config.tls },
+    directory,
+  };
+}
+
+export async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => probe.once('listening', resolve));
+  const address = probe.address();
+  await new Promise((resolve) => probe.close(resolve));
+  return typeof address === 'object' && address ? address.port : 0;
+}
+
+export const podsPath = '/api/v1/namespaces/default/pods';
+
+export function manifest(name: string, annotations: Record<string, string> = {}): object {
+  return { metadata: { name, annotations }, spec: { containers: [{ name: 'c', image: 'busybox:1.36' }] } };
+}

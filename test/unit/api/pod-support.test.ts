@@ -1,0 +1,235 @@
+import t from 'tap';
+import { formatFieldError } from '../../../src/api/field-error.ts';
+import { podKind } from '../../../src/api/kinds.ts';
+import { createPodKind } from '../../../src/api/pod-kind.ts';
+import { validatePodSupport } from '../../../src/api/pod-support.ts';
+import { type Manifest, manifest, preparedPod, shown } from './pod-fixture.ts';
+
+const c = 'spec.containers[0]';
+
+function refused(parts: Manifest, hasAppArmor = false): string[] {
+  return shown(validatePodSupport(preparedPod(manifest(parts)), { hasAppArmor }));
+}
+
+t.test('what works', async (t) => {
+  const taken: Record<string, Manifest> = {
+    'a plain pod': {},
+    'programs and variables': {
+      container: {
+        command: ['sh', '-c'],
+        args: ['true'],
+        workingDir: '/tmp',
+        stdin: true,
+        tty: true,
+        env: [
+          { name: 'A', value: 'b' },
+          { name: 'B', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } },
+          { name: 'C', valueFrom: { resourceFieldRef: { resource: 'limits.cpu' } } },
+        ],
+      },
+    },
+    'resources of containers and pods': {
+      container: { resources: { limits: { cpu: '1', memory: '1Gi' } } },
+      spec: { resources: { limits: { cpu: '2' } } },
+    },
+    'requests of storage': { container: { resources: { requests: { 'ephemeral-storage': '1Gi' } } } },
+    volumes: {
+      spec: {
+        volumes: [
+          { name: 'a' },
+          { name: 'b', emptyDir: { medium: 'Memory', sizeLimit: '1Mi' } },
+          { name: 'c', hostPath: { path: '/a', type: 'Directory' } },
+        ],
+      },
+      container: {
+        volumeMounts: [
+          { name: 'a', mountPath: '/a', readOnly: true, recursiveReadOnly: 'IfPossible' },
+          { name: 'c', mountPath: '/c', mountPropagation: 'HostToContainer' },
+        ],
+      },
+    },
+    security: {
+      container: {
+        securityContext: {
+          runAsUser: 1,
+          runAsGroup: 1,
+          runAsNonRoot: true,
+          readOnlyRootFilesystem: true,
+          allowPrivilegeEscalation: false,
+          capabilities: { drop: ['ALL'] },
+          seccompProfile: { type: 'RuntimeDefault' },
+          procMount: 'Default',
+        },
+      },
+      spec: {
+        securityContext: {
+          runAsUser: 1,
+          supplementalGroups: [1],
+          supplementalGroupsPolicy: 'Merge',
+          seccompProfile: { type: 'Unconfined' },
+        },
+      },
+    },
+    'names and networks': {
+      spec: {
+        hostname: 'a',
+        subdomain: 'b',
+        setHostnameAsFQDN: true,
+        hostAliases: [{ ip: '127.0.0.1', hostnames: ['x'] }],
+        dnsPolicy: 'None',
+        dnsConfig: { nameservers: ['1.1.1.1'] },
+      },
+    },
+    'namespaces of the host': { spec: { hostNetwork: true, hostPID: true, hostIPC: true, hostUsers: true } },
+    placement: {
+      spec: {
+        nodeSelector: { a: 'b' },
+        tolerations: [{ operator: 'Exists' }],
+        priorityClassName: 'system-node-critical',
+      },
+    },
+    'what manifests often say': {
+      spec: {
+        serviceAccountName: 'default',
+        automountServiceAccountToken: false,
+        enableServiceLinks: true,
+        os: { name: 'linux' },
+        shareProcessNamespace: true,
+      },
+    },
+  };
+  for (const [what, parts] of Object.entries(taken)) {
+    t.same(refused(parts), [], what);
+    t.same(shown(podKind.validateCreate(preparedPod(manifest(parts)))), [], `${what}: valid as well`);
+  }
+});
+
+t.test('every field that would be ignored is refused by its name', async (t) => {
+  const probe = { tcpSocket: { port: 80 } };
+  const container = (path: string, fields: Record<string, unknown>): [string, Manifest] => [
+    `${c}.${path}`,
+    { container: fields },
+  ];
+  const spec = (path: string, fields: Record<string, unknown>): [string, Manifest] => [
+    `spec.${path}`,
+    { spec: fields },
+  ];
+  const fromKey = (kind: string): [string, Manifest] =>
+    container(`env[0].valueFrom.${kind}`, { env: [{ name: 'A', valueFrom: { [kind]: { name: 'a', key: 'b' } } }] });
+  const volume = (kind: string, source: object): [string, Manifest] =>
+    spec(`volumes[0].${kind}`, { volumes: [{ name: 'v', [kind]: source }] });
+  const security = (path: string, value: unknown, field = path.split('.')[0] ?? ''): [string, Manifest][] => [
+    container(`securityContext.${path}`, { securityContext: { [field]: value } }),
+  ];
+  const podSecurity = (path: string, value: unknown, field = path.split('.')[0] ?? ''): [string, Manifest][] => [
+    spec(`securityContext.${path}`, { securityContext: { [field]: value } }),
+  ];
+  const cases: [string, Manifest][] = [
+    spec('initContainers', { initContainers: [{ name: 'init', image: 'x' }] }),
+    spec('ephemeralContainers', { ephemeralContainers: [{ name: 'debug', image: 'x' }] }),
+    container('livenessProbe', { livenessProbe: probe }),
+    container('readinessProbe', { readinessProbe: probe }),
+    container('startupProbe', { startupProbe: probe }),
+    container('lifecycle', { lifecycle: { preStop: { sleep: { seconds: 1 } } } }),
+    container('restartPolicy', { restartPolicy: 'Always' }),
+    container('resizePolicy', { resizePolicy: [{ resourceName: 'cpu', restartPolicy: 'NotRequired' }] }),
+    container('envFrom', { envFrom: [{ configMapRef: { name: 'a' } }] }),
+    fromKey('configMapKeyRef'),
+    fromKey('secretKeyRef'),
+    container('volumeMounts[0].subPath', { volumeMounts: [{ name: 'v', mountPath: '/v', subPath: 'a' }] }),
+    container('volumeMounts[0].subPathExpr', { volumeMounts: [{ name: 'v', mountPath: '/v', subPathExpr: 'a' }] }),
+    container('volumeDevices', { volumeDevices: [{ name: 'v', devicePath: '/dev/v' }] }),
+    container('resources.claims', { resources: { claims: [{ name: 'gpu' }] } }),
+    container('resources.limits[example.com/gpu]', { resources: { limits: { 'example.com/gpu': '1' } } }),
+    container('resources.limits.ephemeral-storage', { resources: { limits: { 'ephemeral-storage': '1' } } }),
+    ...security('appArmorProfile.type', { type: 'RuntimeDefault' }),
+    ...security('procMount', 'Unmasked'),
+    ...security('seccompProfile.type', { type: 'Localhost', localhostProfile: 'a' }),
+    ...security('seLinuxOptions', { level: 'a' }),
+    ...security('windowsOptions', { runAsUserName: 'a' }),
+    volume('configMap', { name: 'a' }),
+    volume('secret', { secretName: 'a' }),
+    volume('projected', { sources: [] }),
+    volume('downwardAPI', {}),
+    volume('persistentVolumeClaim', { claimName: 'a' }),
+    volume('image', { reference: 'a' }),
+    volume('nfs', { server: 'a', path: '/a' }),
+    spec('volumes[0].emptyDir.medium', { volumes: [{ name: 'v', emptyDir: { medium: 'HugePages' } }] }),
+    spec('volumes[0].emptyDir.sizeLimit', { volumes: [{ name: 'v', emptyDir: { sizeLimit: '1Gi' } }] }),
+    spec('activeDeadlineSeconds', { activeDeadlineSeconds: 1 }),
+    spec('automountServiceAccountToken', { automountServiceAccountToken: true }),
+    spec('hostUsers', { hostUsers: false }),
+    spec('imagePullSecrets', { imagePullSecrets: [{ name: 'a' }] }),
+    spec('os.name', { os: { name: 'windows' } }),
+    spec('overhead', { overhead: { cpu: '1' } }),
+    spec('readinessGates', { readinessGates: [{ conditionType: 'a' }] }),
+    spec('resourceClaims', { resourceClaims: [{ name: 'a', resourceClaimName: 'b' }] }),
+    spec('runtimeClassName', { runtimeClassName: 'a' }),
+    spec('schedulingGates', { schedulingGates: [{ name: 'a' }] }),
+    ...podSecurity('appArmorProfile.type', { type: 'Localhost', localhostProfile: 'a' }),
+    ...podSecurity('fsGroup', 1),
+    ...podSecurity('fsGroupChangePolicy', 'Always'),
+    ...podSecurity('seccompProfile.type', { type: 'Localhost', localhostProfile: 'a' }),
+    ...podSecurity('seLinuxChangePolicy', 'Recursive'),
+    ...podSecurity('seLinuxOptions', { level: 'a' }),
+    ...podSecurity('supplementalGroupsPolicy', 'Strict'),
+    ...podSecurity('sysctls', [{ name: 'a', value: 'b' }]),
+    ...podSecurity('windowsOptions', { runAsUserName: 'a' }),
+    spec('serviceAccountName', { serviceAccountName: 'mine' }),
+    spec('priority', { priority: 7 }),
+  ];
+  for (const [path, parts] of cases) t.same(refused(parts), [`FieldValueForbidden ${path}`], path);
+  t.same(
+    refused({ spec: { priorityClassName: 'mine' } }),
+    ['FieldValueForbidden spec.priorityClassName'],
+    'a class that nobody knows',
+  );
+  t.same(
+    refused({
+      container: {
+        restartPolicy: 'Never',
+        restartPolicyRules: [{ action: 'Restart', exitCodes: { operator: 'In', values: [1] } }],
+      },
+    }),
+    [`FieldValueForbidden ${c}.restartPolicy`, `FieldValueForbidden ${c}.restartPolicyRules`],
+  );
+});
+
+t.test('the reason is told', async (t) => {
+  const pod = preparedPod(manifest({ container: { livenessProbe: { tcpSocket: { port: 1 } } } }));
+  t.same(podKind.validateCreate(pod).map(formatFieldError), [
+    `${c}.livenessProbe: Forbidden: not supported by mini-kubelet yet`,
+  ]);
+});
+
+t.test('texts that would not reach the program as they are', async (t) => {
+  const cases: [string, Manifest][] = [
+    [`${c}.command[0]`, { container: { command: ['a\0b'] } }],
+    [`${c}.args[1]`, { container: { args: ['a', '\0'] } }],
+    [`${c}.env[0].value`, { container: { env: [{ name: 'A', value: '\0' }] } }],
+    [`${c}.workingDir`, { container: { workingDir: '/\0' } }],
+    [`${c}.terminationMessagePath`, { container: { terminationMessagePath: '/\0' } }],
+    [`${c}.volumeMounts[0].mountPath`, { container: { volumeMounts: [{ name: 'v', mountPath: '/\0' }] } }],
+    [`${c}.ports[0].hostIP`, { container: { ports: [{ containerPort: 1, hostPort: 1, hostIP: 'localhost' }] } }],
+    ['spec.volumes[0].hostPath.path', { spec: { volumes: [{ name: 'v', hostPath: { path: '/\0' } }] } }],
+    ['spec.volumes[0].hostPath.path', { spec: { volumes: [{ name: 'v', hostPath: { path: 'a' } }] } }],
+  ];
+  for (const [path, parts] of cases) t.same(refused(parts), [`FieldValueInvalid ${path}`], path);
+});
+
+t.test('AppArmor where the host has it', async (t) => {
+  const profile = (type: string): Manifest => ({
+    container: {
+      securityContext: { appArmorProfile: { type, ...(type === 'Localhost' && { localhostProfile: 'a' }) } },
+    },
+  });
+  t.same(refused(profile('RuntimeDefault'), true), []);
+  t.same(refused(profile('Unconfined'), true), []);
+  t.same(refused(profile('Localhost'), true), [`FieldValueForbidden ${c}.securityContext.appArmorProfile.type`]);
+});
+
+t.test('privileged containers where they are allowed', async (t) => {
+  const pod = preparedPod(manifest({ container: { securityContext: { privileged: true } } }));
+  t.same(createPodKind({ allowPrivileged: true, hasAppArmor: false }).validateCreate(pod), []);
+  t.same(shown(podKind.validateCreate(pod)), [`FieldValueForbidden ${c}.securityContext.privileged`]);
+});

@@ -1,0 +1,29 @@
+import t from 'tap';
+import { markForDeletion } from '../../../src/pod/deletion.ts';
+import { graceSecondsLeft } from '../../../src/pod/grace-period.ts';
+import { NOW, podWith } from './fixtures.ts';
+
+t.test('a deleted pod gets its own grace period, and a new generation', async (t) => {
+  const pod = markForDeletion(podWith(), undefined, NOW);
+  t.match(pod.metadata, { deletionTimestamp: '2026-01-01T00:00:30Z', deletionGracePeriodSeconds: 30, generation: 2 });
+});
+
+t.test('the request decides over the grace period, also for none', async (t) => {
+  t.equal(markForDeletion(podWith(), 5, NOW).metadata.deletionTimestamp, '2026-01-01T00:00:05Z');
+  t.equal(markForDeletion(podWith(), 0, NOW).metadata.deletionGracePeriodSeconds, 0);
+});
+
+t.test('a second request shortens the grace period and never lengthens it', async (t) => {
+  const first = markForDeletion(podWith(), 20, NOW);
+  t.equal(markForDeletion(first, 60, NOW + 1000), first);
+  t.equal(markForDeletion(first, undefined, NOW + 1000), first);
+  t.equal(markForDeletion(first, 5, NOW + 1000).metadata.deletionTimestamp, '2026-01-01T00:00:06Z');
+  t.equal(markForDeletion(first, 15, NOW + 10_000), first, 'a smaller period that would end later');
+});
+
+t.test('the grace period runs on while nobody watches', async (t) => {
+  const pod = markForDeletion(podWith(), 20, NOW);
+  t.equal(graceSecondsLeft(pod, NOW), 20);
+  t.equal(graceSecondsLeft(pod, NOW + 12_500), 8);
+  t.equal(graceSecondsLeft(pod, NOW + 60_000), 2);
+});

@@ -1,0 +1,116 @@
+import t from 'tap';
+import type { Container, EnvVar } from '../../../src/api/pod.ts';
+import { containerEnvironment, EnvironmentError, expand, expandAll } from '../../../src/pod/environment.ts';
+import { podWith, UID } from './fixtures.ts';
+
+const facts = {
+  podIPs: ['10.0.0.2', 'fd00::2'],
+  hostIPs: ['192.0.2.1'],
+  nodeName: 'node-1',
+  allocatable: { cpu: '2', memory: '4Gi' },
+};
+
+function environmentOf(env: EnvVar[], container: Partial<Container> = {}): Record<string, string> {
+  const pod = podWith({ serviceAccountName: 'default' }, {}, { labels: { app: 'web' }, annotations: { 'a/b': 'c' } });
+  const entries = containerEnvironment(pod, { name: 'a', image: 'one', ...container, env }, facts);
+  return Object.fromEntries(entries.map(({ key, value }) => [key, value]));
+}
+
+const expansions: readonly [string, string][] = [
+  ['$(A)', 'one'],
+  ['x$(A)y$(B)', 'xoneytwo'],
+  ['$(MISSING)', '$(MISSING)'],
+  ['$$(A)', '$(A)'],
+  ['$$$(A)', '$one'],
+  ['$A', '$A'],
+  ['$(A', '$(A'],
+  ['$()', '$()'],
+  ['100$', '100$'],
+  ['$(toString)', '$(toString)'],
+];
+for (const [text, result] of expansions) {
+  t.test(`${text} becomes ${result}`, async (t) => {
+    t.equal(
+      expand(
+        text,
+        new Map([
+          ['A', 'one'],
+          ['B', 'two'],
+        ]),
+      ),
+      result,
+    );
+  });
+}
+
+t.test('variables use those before them, in the order of the manifest', async (t) => {
+  const env = [
+    { name: 'FIRST', value: '$(SECOND)' },
+    { name: 'SECOND', value: 'x' },
+    { name: 'THIRD', value: '$(SECOND)$(FIRST)' },
+  ];
+  t.same(environmentOf(env), { FIRST: '$(SECOND)', SECOND: 'x', THIRD: 'x$(SECOND)' });
+});
+
+t.test('of two variables with one name the later one wins', async (t) => {
+  t.same(
+    environmentOf([
+      { name: 'A', value: '1' },
+      { name: 'A', value: '$(A)2' },
+    ]),
+    { A: '12' },
+  );
+});
+
+t.test('a variable without value is empty, whatever the daemon has under that name', async (t) => {
+  t.same(environmentOf([{ name: 'PATH' }, { name: 'HOME', value: '$(HOME)' }]), { PATH: '', HOME: '$(HOME)' });
+});
+
+const fields: readonly [string, string][] = [
+  ['metadata.name', 'web'],
+  ['metadata.namespace', 'default'],
+  ['metadata.uid', UID],
+  ["metadata.labels['app']", 'web'],
+  ["metadata.labels['constructor']", ''],
+  ["metadata.annotations['a/b']", 'c'],
+  ['spec.nodeName', 'node-1'],
+  ['spec.serviceAccountName', 'default'],
+  ['status.podIP', '10.0.0.2'],
+  ['status.podIPs', '10.0.0.2,fd00::2'],
+  ['status.hostIP', '192.0.2.1'],
+];
+for (const [fieldPath, value] of fields) {
+  t.test(`fieldRef ${fieldPath}`, async (t) => {
+    t.same(environmentOf([{ name: 'X', valueFrom: { fieldRef: { fieldPath } } }]), { X: value });
+  });
+}
+
+const resources: readonly [string, string | undefined, string][] = [
+  ['limits.cpu', undefined, '1'],
+  ['limits.cpu', '1m', '500'],
+  ['requests.cpu', '1m', '250'],
+  ['limits.memory', '1Mi', '64'],
+  ['limits.memory', undefined, '67108864'],
+  ['requests.memory', undefined, '0'],
+];
+for (const [resource, divisor, value] of resources) {
+  t.test(`resourceFieldRef ${resource} in ${divisor ?? 'units'}`, async (t) => {
+    const env = [{ name: 'X', valueFrom: { resourceFieldRef: { resource, ...(divisor ? { divisor } : {}) } } }];
+    const own = { resources: { limits: { cpu: '500m', memory: '64Mi' }, requests: { cpu: '250m' } } };
+    t.same(environmentOf(env, own), { X: value });
+  });
+}
+
+t.test('without a limit the node is the limit', async (t) => {
+  const env = [{ name: 'X', valueFrom: { resourceFieldRef: { resource: 'limits.cpu' } } }];
+  t.same(environmentOf(env), { X: '2' });
+});
+
+t.test('what cannot be computed is refused by the name of its variable', async (t) => {
+  const env = [{ name: 'X', valueFrom: { fieldRef: { fieldPath: 'spec.secret' } } }];
+  t.throws(() => environmentOf(env), new EnvironmentError('env X: unsupported fieldPath: spec.secret'));
+});
+
+t.test('command and args are filled in from the environment', async (t) => {
+  t.same(expandAll(['sh', '-c', 'echo $(A) $$(A)'], [{ key: 'A', value: 'hi' }]), ['sh', '-c', 'echo hi $(A)']);
+});

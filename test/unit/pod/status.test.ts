@@ -1,0 +1,214 @@
+import t from 'tap';
+import type { Pod, PodCondition, PodStatus } from '../../../src/api/pod.ts';
+import type { PodFacts } from '../../../src/pod/facts.ts';
+import { statusOf } from '../../../src/pod/status.ts';
+import type { ObservedPod } from '../../../src/runtime/observed.ts';
+import { container, ended, factsWith, NOW, observed, podWith, sandbox } from './fixtures.ts';
+
+function status(
+  pod: Pod,
+  seen: ObservedPod,
+  facts: PodFacts = factsWith(),
+  messages: Record<string, string> = {},
+): PodStatus {
+  const settings = {
+    hostIPs: ['192.0.2.1'],
+    maxRestartDelaySeconds: 300,
+    runtimeName: 'containerd',
+    terminationMessages: new Map(Object.entries(messages)),
+  };
+  return statusOf(pod, seen, facts, settings, NOW);
+}
+
+function condition(of: PodStatus, type: string) {
+  const { status, reason, message } = of.conditions?.find((item) => item.type === type) ?? {};
+  return { status, reason, message };
+}
+
+const both = observed([sandbox()], [container('a'), container('b')]);
+
+t.test('a pod that runs is Running and Ready, with addresses and ids', async (t) => {
+  const actual = status(podWith(), both);
+  t.match(actual, {
+    phase: 'Running',
+    podIP: '10.0.0.2',
+    podIPs: [{ ip: '10.0.0.2' }],
+    hostIP: '192.0.2.1',
+    hostIPs: [{ ip: '192.0.2.1' }],
+    startTime: '2025-12-31T23:58:20Z',
+    observedGeneration: 1,
+    containerStatuses: [
+      {
+        name: 'a',
+        ready: true,
+        started: true,
+        restartCount: 0,
+        imageID: 'sha256:a',
+        containerID: 'containerd://a0',
+        state: { running: { startedAt: '2025-12-31T23:59:00Z' } },
+      },
+      { name: 'b', ready: true },
+    ],
+  });
+  for (const type of ['PodScheduled', 'PodReadyToStartContainers', 'Initialized', 'ContainersReady', 'Ready']) {
+    t.equal(condition(actual, type).status, 'True', type);
+  }
+});
+
+t.test('a pod is Ready only when every container is', async (t) => {
+  const actual = status(podWith(), observed([sandbox()], [container('a')]));
+  t.equal(actual.phase, 'Pending');
+  t.same(condition(actual, 'Ready'), {
+    status: 'False',
+    reason: 'ContainersNotReady',
+    message: 'containers with unready status: [b]',
+  });
+  t.equal(actual.containerStatuses?.[1]?.state?.waiting?.reason, 'ContainerCreating');
+});
+
+t.test('a container whose start was cut off has not ended, unless the runtime refused it', async (t) => {
+  const pod = podWith({ restartPolicy: 'Never' });
+  const seen = observed([sandbox()], [container('a'), ended('b', 128, { startedAtNanos: 0n, reason: 'StartError' })]);
+  const cutOff = status(pod, seen);
+  t.equal(cutOff.phase, 'Pending');
+  t.equal(cutOff.containerStatuses?.[1]?.state?.waiting?.reason, 'ContainerCreating');
+
+  const problem = { reason: 'RunContainerError', message: 'no such file', retryAtMs: NOW, refusedId: 'b0' };
+  const refused = status(pod, seen, factsWith({ startProblems: new Map([['b', problem]]) }));
+  t.match(refused.containerStatuses?.[1]?.state?.terminated, { exitCode: 128, reason: 'StartError' });
+  const later = status({ ...pod, status: refused }, seen);
+  t.match(later.containerStatuses?.[1]?.state?.terminated, { exitCode: 128 }, 'also after a restart of the daemon');
+});
+
+t.test('a container in back-off tells its last end and when it starts again', async (t) => {
+  const crashed = ended('b', 3, { restartCount: 2, restartDelaySeconds: 10 });
+  const actual = status(podWith(), observed([sandbox()], [container('a'), crashed]), factsWith(), {
+    b2: 'out of coffee',
+  });
+  t.equal(actual.phase, 'Running');
+  t.match(actual.containerStatuses?.[1], {
+    restartCount: 2,
+    ready: false,
+    state: {
+      waiting: {
+        reason: 'CrashLoopBackOff',
+        message:
+          /^back-off 20s restarting failed container=b pod=web_default\(.*\), next start at 2026-01-01T00:00:20Z$/,
+      },
+    },
+    lastState: {
+      terminated: { exitCode: 3, reason: 'Error', message: 'out of coffee', finishedAt: '2026-01-01T00:00:00Z' },
+    },
+  });
+});
+
+t.test('a problem with starting shows as the waiting reason', async (t) => {
+  const problem = { reason: 'ErrImagePull', message: 'no such image', retryAtMs: NOW + 1 };
+  const actual = status(
+    podWith(),
+    observed([sandbox()], [container('a')]),
+    factsWith({ startProblems: new Map([['b', problem]]) }),
+  );
+  t.same(actual.containerStatuses?.[1]?.state, { waiting: { reason: 'ErrImagePull', message: 'no such image' } });
+});
+
+t.test('a problem of the whole pod shows while it is Pending, and not after', async (t) => {
+  const podProblem = { reason: 'FailedCreatePodSandBox', message: 'no address left', retryAtMs: NOW + 1 };
+  const pending = status(podWith(), observed([], []), factsWith({ podProblem }));
+  t.match(pending, { phase: 'Pending', reason: 'FailedCreatePodSandBox', message: 'no address left' });
+  const after = status(podWith({}, pending), both);
+  t.equal(after.reason, undefined);
+  const other = status(podWith({}, { reason: 'ContainerRuntimeUnavailable', message: 'away' }), both);
+  t.same([other.reason, other.message], [undefined, undefined], 'whatever it was');
+  t.equal(after.message, undefined);
+});
+
+const phases: readonly [string, Partial<Pod['spec']>, ObservedPod, string][] = [
+  [
+    'all succeeded under Never',
+    { restartPolicy: 'Never' },
+    observed([sandbox()], [ended('a', 0), ended('b', 0)]),
+    'Succeeded',
+  ],
+  [
+    'one failed under Never',
+    { restartPolicy: 'Never' },
+    observed([sandbox()], [ended('a', 0), ended('b', 1)]),
+    'Failed',
+  ],
+  [
+    'one failed under Never while the other runs',
+    { restartPolicy: 'Never' },
+    observed([sandbox()], [container('a'), ended('b', 1)]),
+    'Running',
+  ],
+  [
+    'one failed under OnFailure',
+    { restartPolicy: 'OnFailure' },
+    observed([sandbox()], [ended('a', 0), ended('b', 1)]),
+    'Running',
+  ],
+  [
+    'all succeeded under OnFailure',
+    { restartPolicy: 'OnFailure' },
+    observed([sandbox()], [ended('a', 0), ended('b', 0)]),
+    'Succeeded',
+  ],
+  ['all succeeded under Always', {}, observed([sandbox()], [ended('a', 0), ended('b', 0)]), 'Running'],
+  [
+    'one ended under Never, and its image was changed meanwhile',
+    { restartPolicy: 'Never' },
+    observed([sandbox()], [ended('a', 0, { hash: 'other' }), ended('b', 0)]),
+    'Running',
+  ],
+];
+for (const [name, spec, seen, phase] of phases) {
+  t.test(`phase: ${name}`, async (t) => {
+    t.equal(status(podWith(spec), seen).phase, phase);
+  });
+}
+
+t.test('a pod that ended stays so, whatever the runtime says later', async (t) => {
+  const actual = status(
+    podWith({ restartPolicy: 'Never' }, { phase: 'Failed', reason: 'Evicted', message: 'too big' }),
+    both,
+  );
+  t.match(actual, { phase: 'Failed', reason: 'Evicted', message: 'too big' });
+});
+
+t.test('a container that vanished while running counts as killed', async (t) => {
+  const before = status(podWith({ restartPolicy: 'Never' }), both);
+  const deleting = podWith({ restartPolicy: 'Never' }, before, { deletionTimestamp: new Date(NOW).toISOString() });
+  const actual = status(deleting, observed([], []));
+  t.match(actual.containerStatuses?.[0]?.state?.terminated, { exitCode: 137, reason: 'ContainerStatusUnknown' });
+  t.equal(actual.phase, 'Failed');
+});
+
+t.test('what ended before keeps its story when the containers are removed', async (t) => {
+  const before = status(podWith(), observed([sandbox()], [ended('a', 0), ended('b', 7)]));
+  const deleting = podWith({}, before, { deletionTimestamp: new Date(NOW).toISOString() });
+  t.equal(status(deleting, observed([], [])).containerStatuses?.[1]?.state?.terminated?.exitCode, 7);
+});
+
+t.test('conditions of others are kept, and a time changes only with its condition', async (t) => {
+  const foreign: PodCondition = {
+    type: 'example.com/Blessed',
+    status: 'True',
+    lastTransitionTime: '2020-01-01T00:00:00Z',
+  };
+  const scheduled: PodCondition = { type: 'PodScheduled', status: 'True', lastTransitionTime: '2020-01-01T00:00:00Z' };
+  const ready: PodCondition = { type: 'Ready', status: 'False', lastTransitionTime: '2020-01-01T00:00:00Z' };
+  const actual = status(podWith({}, { conditions: [foreign, scheduled, ready] }), both);
+  const timeOf = (type: string) => actual.conditions?.find((item) => item.type === type)?.lastTransitionTime;
+  t.same(
+    actual.conditions?.find((item) => item.type === foreign.type),
+    foreign,
+  );
+  t.equal(timeOf('PodScheduled'), '2020-01-01T00:00:00Z');
+  t.equal(timeOf('Ready'), '2026-01-01T00:00:00Z');
+});
+
+t.test('a host network pod has the addresses of the node', async (t) => {
+  const actual = status(podWith({ hostNetwork: true }), observed([sandbox({ hostNetwork: true, ips: [] })], []));
+  t.equal(actual.podIP, '192.0.2.1');
+});

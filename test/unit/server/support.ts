@@ -1,0 +1,140 @@
+import { createHash } from 'node:crypto';
+import type { FastifyInstance, InjectOptions } from 'fastify';
+import { pino } from 'pino';
+import { Registry } from 'prom-client';
+import type { Test } from 'tap';
+import { Decoder } from '../../../src/api/decode/decode.ts';
+import { kinds, nodeKind, podKind } from '../../../src/api/kinds.ts';
+import type { Node } from '../../../src/api/node.ts';
+import type { Pod } from '../../../src/api/pod.ts';
+import { type AppOptions, buildApp } from '../../../src/server/http/app.ts';
+import { LongRunning } from '../../../src/server/http/long-running.ts';
+import { unixIdentity } from '../../../src/server/identity.ts';
+import { ObjectApi } from '../../../src/server/objects/object-api.ts';
+import { ensureSystemNamespaces } from '../../../src/server/objects/strategies.ts';
+import type { ContainerRun, LogOptions, PodOperations } from '../../../src/server/pod-operations.ts';
+import { defaultWatchStreamLimits } from '../../../src/server/watch-stream.ts';
+import { Store } from '../../../src/store/store.ts';
+
+export const nodeName = 'node-1';
+export const time = '2026-01-01T00:00:00Z';
+const clock = { now: () => Date.parse(time), monotonicMs: () => 0 };
+
+/** Stands for the part that runs pods: marks them, and remembers what it was asked. */
+export class FakePods implements PodOperations {
+  readonly #store: Store;
+  readonly logRequests: { run: ContainerRun; options: LogOptions }[] = [];
+  log: () => AsyncIterable<Uint8Array> = async function* () {
+    yield Buffer.from('hello\n');
+  };
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  requestDelete: PodOperations['requestDelete'] = (namespace, name, { gracePeriodSeconds = 30 }) =>
+    this.#store.update(podKind, namespace, name, (pod) => ({
+      ...pod,
+      metadata: { ...pod.metadata, deletionTimestamp: time, deletionGracePeriodSeconds: gracePeriodSeconds },
+    }));
+
+  openLog: PodOperations['openLog'] = async (_pod, run, options) => {
+    this.logRequests.push({ run, options });
+    return this.log();
+  };
+}
+
+export interface TestApi {
+  readonly app: FastifyInstance;
+  readonly store: Store;
+  readonly pods: FakePods;
+  /** A request as the administrator; a body that is an object goes as JSON. */
+  request(method: string, url: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
+}
+
+export interface Answer {
+  readonly code: number;
+  readonly headers: Record<string, unknown>;
+  readonly text: string;
+  /** The body as JSON. */
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every kind
+  readonly body: any;
+}
+
+export async function startApi(t: Test, changes: Partial<AppOptions> = {}): Promise<TestApi> {
+  const logger = pino({ level: 'silent' });
+  const store = new Store({ path: `${t.testdir({})}/store.db`, logger, clock, bootId: 'b', reserveBytes: 4_096 });
+  store.open();
+  ensureSystemNamespaces(store, time);
+  const decoder = new Decoder();
+  const pods = new FakePods(store);
+  const app = buildApp({
+    store,
+    decoder,
+    kinds,
+    podOperations: pods,
+    objects: new ObjectApi({ store, podOperations: pods, nodeName, kinds }, clock),
+    longRunning: new LongRunning(10),
+    watchLimits: defaultWatchStreamLimits,
+    logger,
+    clock,
+    info: { version: '1.2.3', address: '127.0.0.1:10250' },
+    registry: new Registry(),
+    health: () => [],
+    peerOf: () => ({ transport: 'tls', certificate: unixIdentity }),
+    tokenHash: () => createHash('sha256').update('the-token').digest(),
+    allowedHosts: new Set(['localhost']),
+    ...changes,
+  });
+  await app.ready();
+  t.teardown(async () => {
+    await app.close();
+    await decoder.stop();
+    store.close();
+  });
+  const request: TestApi['request'] = async (method, url, body, headers = {}) => {
+    const isRaw = body === undefined || typeof body === 'string' || Buffer.isBuffer(body);
+    const options: InjectOptions = {
+      method: method as NonNullable<InjectOptions['method']>,
+      url,
+      headers: { host: 'localhost', ...(isRaw ? {} : { 'content-type': 'application/json' }), ...headers },
+      ...(body === undefined ? {} : { payload: isRaw ? body : JSON.stringify(body) }),
+    };
+    const { statusCode, headers: answered, payload } = await app.inject(options);
+    return {
+      code: statusCode,
+      headers: answered,
+      text: payload,
+      get body() {
+        return JSON.parse(payload);
+      },
+    };
+  };
+  return { app, store, pods, request };
+}
+
+export function podManifest(name: string, changes: Record<string, unknown> = {}): Record<string, unknown> {
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, labels: { app: name } },
+    spec: { containers: [{ name: 'c', image: 'busybox:1.36' }] },
+    ...changes,
+  };
+}
+
+/** Sets the status of a stored pod, as the daemon does. */
+export function setStatus(store: Store, name: string, status: Pod['status']): void {
+  store.update(podKind, 'default', name, (pod) => ({ ...pod, status: { ...pod.status, ...status } }));
+}
+
+export function addNode(store: Store): void {
+  const node: Node = {
+    apiVersion: 'v1',
+    kind: 'Node',
+    metadata: { name: nodeName, uid: 'n', creationTimestamp: time },
+  };
+  store.create(nodeKind, node);
+}
+
+export const podsUrl = '/api/v1/namespaces/default/pods';
