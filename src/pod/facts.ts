@@ -1,3 +1,5 @@
+import { NO_PROBE_RESULTS, type ProbeResults } from '../probes/results.ts';
+
 /** Why something of a pod could not be done, and when to try again. */
 export interface Problem {
   /** What `state.waiting.reason` shows, such as `ErrImagePull`. */
@@ -30,6 +32,7 @@ export interface PodFacts {
   readonly networkReady: boolean;
   /** True when a pod that ended for good has given everything back. */
   readonly isReleased: boolean;
+  readonly probes: ProbeResults;
 }
 
 export const NO_FACTS: PodFacts = {
@@ -39,4 +42,5 @@ export const NO_FACTS: PodFacts = {
   minSandboxAttempt: 0,
   networkReady: true,
   isReleased: false,
+  probes: NO_PROBE_RESULTS,
 };

@@ -1,11 +1,14 @@
 import * as grpc from '@grpc/grpc-js';
 import { removeForgottenTask } from './forgotten-task.ts';
 import type { Envelope__Output } from './generated/containerd/services/events/v1/Envelope.ts';
+import type { AttachRequest } from './generated/runtime/v1/AttachRequest.ts';
 import type { AuthConfig } from './generated/runtime/v1/AuthConfig.ts';
 import type { Container__Output } from './generated/runtime/v1/Container.ts';
 import type { ContainerConfig } from './generated/runtime/v1/ContainerConfig.ts';
 import type { ContainerEventResponse__Output } from './generated/runtime/v1/ContainerEventResponse.ts';
 import type { ContainerStatus__Output } from './generated/runtime/v1/ContainerStatus.ts';
+import type { ExecRequest } from './generated/runtime/v1/ExecRequest.ts';
+import type { ExecSyncResponse__Output } from './generated/runtime/v1/ExecSyncResponse.ts';
 import type { Image__Output } from './generated/runtime/v1/Image.ts';
 import type { ImageServiceDefinition } from './generated/runtime/v1/ImageService.ts';
 import type { PodSandbox__Output } from './generated/runtime/v1/PodSandbox.ts';
@@ -22,6 +25,8 @@ import { isFailedPrecondition, isNotFound, isUnimplemented, RuntimeError, toRunt
 const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
 /** StopContainer ends by itself after its grace period; this much later the runtime counts as hung. */
 const STOP_SLACK_MS = 15_000;
+/** So much longer than a command's own limit the runtime may take to tell that it killed it. */
+const EXEC_SLACK_MS = 5000;
 const DEFAULT_TIMEOUT_MS = 120_000;
 
 export interface CallOptions {
@@ -179,6 +184,37 @@ export class CriClient {
   /** Makes the runtime open the container's log file anew, after it was renamed away. */
   async reopenContainerLog(containerId: string, options?: CallOptions): Promise<void> {
     await this.#call('ReopenContainerLog', { containerId }, options);
+  }
+
+  /**
+   * Runs a command in a container and waits for its end. `timeoutSeconds` is enforced by the runtime, which kills the
+   * command then.
+   *
+   * @throws RuntimeError also when the command could not be run, or did not end in time.
+   */
+  execSync(
+    containerId: string,
+    cmd: readonly string[],
+    timeoutSeconds: number,
+    options?: CallOptions,
+  ): Promise<ExecSyncResponse__Output> {
+    const request = { containerId, cmd: [...cmd], timeout: timeoutSeconds };
+    return this.#call('ExecSync', request, { timeoutMs: timeoutSeconds * 1000 + EXEC_SLACK_MS, ...options });
+  }
+
+  /** Where to connect to for a command in a container: a URL of the runtime's own streaming server. */
+  async exec(request: ExecRequest, options?: CallOptions): Promise<string> {
+    return (await this.#call('Exec', request, options)).url;
+  }
+
+  /** Where to connect to for the running process of a container. */
+  async attach(request: AttachRequest, options?: CallOptions): Promise<string> {
+    return (await this.#call('Attach', request, options)).url;
+  }
+
+  /** Where to connect to for ports of a sandbox's network namespace. */
+  async portForward(podSandboxId: string, ports: readonly number[], options?: CallOptions): Promise<string> {
+    return (await this.#call('PortForward', { podSandboxId, port: [...ports] }, options)).url;
   }
 
   /** The image with this name or id, or undefined when the node has none. */

@@ -82,7 +82,7 @@ t.test('containers survive a killed containerd, and none survives a power cut', 
 });
 
 t.test('a paused containerd answers nothing until it goes on', async (t) => {
-  runtime.pause();
+  await runtime.pause();
   await t.rejects(runtime.cri.call('Version', {}, 200), { code: 4 });
   runtime.resume();
   await t.resolves(runtime.cri.call('Version', {}));

@@ -8,8 +8,9 @@ const levels: readonly (readonly string[])[] = [
   ['util'],
   ['api'],
   ['config', 'runtime', 'store', 'cgroups', 'volumes', 'network', 'logs', 'events', 'sources'],
-  // Pulls through the runtime's client.
-  ['images'],
+  // They work through the runtime's client.
+  ['images', 'probes'],
+  ['hooks'],
   ['pod'],
   ['node', 'server'],
   [''],

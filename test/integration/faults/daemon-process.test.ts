@@ -78,7 +78,7 @@ t.test('SIGTERM while a pod is being made: the next start finishes it', async (t
 });
 
 t.test('SIGTERM while the runtime hangs', async (t) => {
-  runtime.pause();
+  await runtime.pause();
   try {
     await daemon.createPod(singleManifest('hung'));
     await terminate(t);

@@ -52,19 +52,23 @@ export function isRunning(pod: Pod): boolean {
   return pod.status?.phase === 'Running';
 }
 
-/** What the runtime itself says of a pod. */
+/** What the runtime itself says of a pod, in an order that does not depend on the runtime's. */
 export async function inRuntime(runtime: RuntimeFixture, uid: string | undefined) {
   const labelSelector = { 'io.kubernetes.pod.uid': uid ?? '' };
   const { items } = await runtime.cri.call('ListPodSandbox', { filter: { labelSelector } });
   const { containers } = await runtime.cri.call('ListContainers', { filter: { labelSelector } });
   return {
-    sandboxes: items.map(({ id, state, metadata }) => ({ id, state, attempt: metadata?.attempt ?? 0 })),
-    containers: containers.map(({ id, state, labels, metadata }) => ({
-      id,
-      name: labels['io.kubernetes.container.name'] ?? '',
-      state,
-      attempt: metadata?.attempt ?? 0,
-    })),
+    sandboxes: items
+      .map(({ id, state, metadata }) => ({ id, state, attempt: metadata?.attempt ?? 0 }))
+      .sort((a, b) => a.attempt - b.attempt),
+    containers: containers
+      .map(({ id, state, labels, metadata }) => ({
+        id,
+        name: labels['io.kubernetes.container.name'] ?? '',
+        state,
+        attempt: metadata?.attempt ?? 0,
+      }))
+      .sort((a, b) => a.name.localeCompare(b.name) || a.attempt - b.attempt),
   };
 }
 

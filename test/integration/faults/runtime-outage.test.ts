@@ -88,7 +88,7 @@ t.test('containerd is stopped and started', async (t) => {
 
 t.test('containerd hangs, and goes on', async (t) => {
   proxy.forgetCalls();
-  runtime.pause();
+  await runtime.pause();
   const hanging: Pod[] = [];
   try {
     for (let index = 0; index < 12; index += 1)

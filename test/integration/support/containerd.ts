@@ -8,7 +8,7 @@ import { type ContainerdPaths, containerdConfig } from './containerd-config.ts';
 import { RawCri } from './cri.ts';
 import { killProcesses, removeLeftovers, shimSockets, unmountBeneath } from './leftovers.ts';
 import { debianPackage } from './machine.ts';
-import { isAlive, parentOf, sendSignal } from './processes.ts';
+import { isAlive, isStopped, parentOf, sendSignal } from './processes.ts';
 import { claimTempRoot, sweepAbandonedRoots, type TempRoot } from './temp-root.ts';
 import { GaveUp, waitFor } from './wait.ts';
 
@@ -176,9 +176,13 @@ export class RuntimeFixture {
     await this.start();
   }
 
-  /** Stops the process in its tracks: it accepts connections and answers none. */
-  pause(): void {
+  /**
+   * Stops the process in its tracks: it accepts connections and answers none. Resolves when none of its threads runs any
+   * more: a signal takes a moment to reach them all.
+   */
+  async pause(): Promise<void> {
     sendSignal(this.pid, 'SIGSTOP');
+    await waitFor('all threads of containerd to stop', () => isStopped(this.pid));
   }
 
   resume(): void {

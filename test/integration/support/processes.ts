@@ -38,6 +38,14 @@ export function isAlive(pid: number): boolean {
   return state !== undefined && state !== 'Z' && state !== 'X';
 }
 
+/** Whether SIGSTOP has reached every thread of the process. */
+export function isStopped(pid: number): boolean {
+  return readdirSync(`/proc/${pid}/task`).every((thread) => {
+    const text = readProc(pid, `task/${thread}/stat`);
+    return text === undefined || text.slice(text.lastIndexOf(')') + 2).startsWith('T');
+  });
+}
+
 /** Clock ticks since boot at which the process started: tells it from a later process with the same pid. */
 export function startTicks(pid: number): string | undefined {
   return statFields(pid)?.[19];
