@@ -32,15 +32,37 @@ export function preparePodForUpdate(next: Pod, current: Pod): void {
   next.status = structuredClone(current.status);
 }
 
-/** A changed status: all else stays but what tools may put into metadata. In place on next. */
+/** What the daemon observes or remembers in the status: a client's writing there would only be written over. */
+const observedFields = [
+  'observedGeneration',
+  'hostIP',
+  'hostIPs',
+  'podIP',
+  'podIPs',
+  'startTime',
+  'initContainerStatuses',
+  'containerStatuses',
+  'ephemeralContainerStatuses',
+  'qosClass',
+] as const;
+
+/**
+ * A changed status: all else stays but what tools may put into metadata, and of the status what the daemon observes. A
+ * client may end a pod (phase Failed or Succeeded); one that has ended stays so. In place on next.
+ */
 export function preparePodForStatusUpdate(next: Pod, current: Pod): void {
   next.spec = structuredClone(current.spec);
   next.metadata.generation = current.metadata.generation;
   next.metadata.deletionTimestamp = current.metadata.deletionTimestamp;
   next.metadata.ownerReferences = structuredClone(current.metadata.ownerReferences);
-  next.status ??= {};
-  next.status.qosClass ??= current.status?.qosClass;
-  next.status.observedGeneration ??= current.status?.observedGeneration;
+  const status: Record<string, unknown> = { ...next.status };
+  const isEnded = (phase: string | undefined) => phase === 'Failed' || phase === 'Succeeded';
+  const endsNow = isEnded(next.status?.phase) && !isEnded(current.status?.phase);
+  for (const field of [...observedFields, ...(endsNow ? [] : (['phase', 'reason', 'message'] as const))]) {
+    status[field] = structuredClone(current.status?.[field]);
+    if (status[field] === undefined) delete status[field];
+  }
+  next.status = status;
 }
 
 /** Without prototypes: maps from the decoder have none, maps from the store have Object's. */

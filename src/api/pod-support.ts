@@ -80,7 +80,6 @@ const unsupported: readonly Unsupported[] = [
   { path: 'spec.os.name', unless: oneOf('linux') },
   { path: 'spec.overhead' },
   { path: 'spec.priorityClassName', unless: oneOf(...priorityClasses), hint: 'only the system classes are known' },
-  { path: 'spec.readinessGates' },
   { path: 'spec.resourceClaims' },
   { path: 'spec.runtimeClassName' },
   { path: 'spec.schedulingGates' },

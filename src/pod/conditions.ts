@@ -20,19 +20,37 @@ export function conditionsOf(
 ): PodCondition[] {
   const stored = pod.status?.conditions ?? [];
   const containersReady = containersReadyState(phase, statuses);
-  const ours: ConditionState[] = [
+  const beforeReady: ConditionState[] = [
     { type: 'PodReadyToStartContainers', status: usableSandbox(pod, observed) ? 'True' : 'False' },
     { type: 'Initialized', status: 'True', ...(phase === 'Succeeded' ? { reason: 'PodCompleted' } : {}) },
-    { ...containersReady, type: 'Ready' },
-    { ...containersReady, type: 'ContainersReady' },
+  ];
+  const afterReady: ConditionState[] = [
+    containersReady,
     { type: 'PodScheduled', status: 'True' },
     ...atomicStartState(pod, observed, now),
   ];
-  const types = new Set(ours.map((condition) => condition.type));
-  return [
-    ...ours.map((condition) => withTimes(condition, stored, pod, now)),
-    ...stored.filter((condition) => !types.has(condition.type)),
-  ];
+  const types = new Set(['Ready', ...[...beforeReady, ...afterReady].map((condition) => condition.type)]);
+  const foreign = stored.filter((condition) => !types.has(condition.type));
+  const ready = readyState(pod, containersReady, [...beforeReady, ...afterReady, ...foreign]);
+  const ours = [...beforeReady, ready, ...afterReady];
+  return [...ours.map((condition) => withTimes(condition, stored, pod, now)), ...foreign];
+}
+
+/** Ready is what the containers are, and with them every condition that the pod names as a readiness gate. */
+function readyState(pod: Pod, containersReady: ConditionState, others: readonly ConditionState[]): ConditionState {
+  const type = 'Ready';
+  if (containersReady.status !== 'True') return { ...containersReady, type };
+  const messages = (pod.spec.readinessGates ?? []).flatMap(({ conditionType }) => {
+    const status = others.find((condition) => condition.type === conditionType)?.status;
+    if (status === undefined) {
+      return [`corresponding condition of pod readiness gate "${conditionType}" does not exist.`];
+    }
+    return status === 'True'
+      ? []
+      : [`the status of pod readiness gate "${conditionType}" is not "True", but ${status}`];
+  });
+  if (messages.length === 0) return { type, status: 'True' };
+  return { type, status: 'False', reason: 'ReadinessGatesNotReady', message: messages.join(', ') };
 }
 
 function containersReadyState(phase: PodPhase, statuses: readonly ContainerStatus[]): ConditionState {

@@ -312,10 +312,12 @@ export class PodWorker {
     const { settings, monitor, clock } = services;
     this.#terminationMessages = await readTerminationMessages(services, pod, observed, this.#terminationMessages);
     const facts = this.#currentFacts();
+    // A client may have written conditions of its own meanwhile: from here on nothing comes between.
+    const current = this.#options.getPod() ?? pod;
     const status = statusOf(
-      pod,
+      current,
       observed,
-      { ...facts, podProblem: facts.podProblem ?? this.#networkProblem(pod, observed) },
+      { ...facts, podProblem: facts.podProblem ?? this.#networkProblem(current, observed) },
       {
         hostIPs: settings.hostIPs(),
         maxRestartDelaySeconds: settings.maxRestartDelaySeconds,
@@ -324,7 +326,7 @@ export class PodWorker {
       },
       clock.now(),
     );
-    this.#storeStatus(pod, status);
+    this.#storeStatus(current, status);
   }
 
   #networkProblem(pod: Pod, observed: ObservedPod): Problem | undefined {

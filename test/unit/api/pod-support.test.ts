@@ -162,7 +162,6 @@ t.test('every field that would be ignored is refused by its name', async (t) => 
     spec('imagePullSecrets', { imagePullSecrets: [{ name: 'a' }] }),
     spec('os.name', { os: { name: 'windows' } }),
     spec('overhead', { overhead: { cpu: '1' } }),
-    spec('readinessGates', { readinessGates: [{ conditionType: 'a' }] }),
     spec('resourceClaims', { resourceClaims: [{ name: 'a', resourceClaimName: 'b' }] }),
     spec('runtimeClassName', { runtimeClassName: 'a' }),
     spec('schedulingGates', { schedulingGates: [{ name: 'a' }] }),

@@ -199,6 +199,31 @@ t.test('the status stays when the pod changes, and the pod when the status chang
   t.same(podKind.validateStatusUpdate(changedStatus, current), []);
 });
 
+t.test('a client writes conditions and may end a pod; what the daemon observes stays', async (t) => {
+  const current = stored();
+  const own: Pod['status'] = {
+    phase: 'Running',
+    startTime: '2026-01-01T00:00:00Z',
+    podIP: '10.0.0.2',
+    podIPs: [{ ip: '10.0.0.2' }],
+    containerStatuses: [
+      { name: 'c', state: {}, lastState: {}, ready: true, restartCount: 3, image: 'a', imageID: 'b' },
+    ],
+  };
+  current.status = own;
+  const write = (status: Pod['status'], before = current) => {
+    const next = { ...structuredClone(before), status };
+    podKind.prepareForStatusUpdate(next, before);
+    return next.status;
+  };
+  const conditions = [{ type: 'example.com/a', status: 'True' as const }];
+  t.same(write({ conditions }), { ...own, conditions });
+  t.same(write({ phase: 'Pending', reason: 'x', podIPs: [], containerStatuses: [], hostIP: '1.1.1.1' }), own);
+  t.same(write({ phase: 'Failed', reason: 'x', message: 'y' }), { ...own, phase: 'Failed', reason: 'x', message: 'y' });
+  const failed = { ...current, status: { ...own, phase: 'Failed' as const, reason: 'x' } };
+  t.same(write({ phase: 'Running', reason: 'y' }, failed), failed.status, 'what has ended stays so');
+});
+
 t.test('addresses in a status', async (t) => {
   const current = stored();
   const next = structuredClone(current);

@@ -208,6 +208,41 @@ t.test('conditions of others are kept, and a time changes only with its conditio
   t.equal(timeOf('Ready'), '2026-01-01T00:00:00Z');
 });
 
+t.test('a pod with readiness gates is Ready when the conditions that they name are True', async (t) => {
+  const gates = podWith({
+    readinessGates: [
+      { conditionType: 'example.com/a' },
+      { conditionType: 'example.com/b' },
+      { conditionType: 'PodScheduled' },
+    ],
+  }).spec;
+  const rows: [PodCondition['status'] | undefined, PodCondition['status'] | undefined, string | undefined][] = [
+    ['True', 'True', undefined],
+    ['True', 'False', 'the status of pod readiness gate "example.com/b" is not "True", but False'],
+    ['True', undefined, 'corresponding condition of pod readiness gate "example.com/b" does not exist.'],
+    [
+      undefined,
+      'Unknown',
+      'corresponding condition of pod readiness gate "example.com/a" does not exist., ' +
+        'the status of pod readiness gate "example.com/b" is not "True", but Unknown',
+    ],
+  ];
+  for (const [a, b, message] of rows) {
+    const conditions = [
+      ...(a ? [{ type: 'example.com/a', status: a }] : []),
+      ...(b ? [{ type: 'example.com/b', status: b }] : []),
+    ];
+    const actual = status(podWith(gates, { conditions }), both);
+    const expected = message
+      ? { status: 'False', reason: 'ReadinessGatesNotReady', message }
+      : { status: 'True', reason: undefined, message: undefined };
+    t.same(condition(actual, 'Ready'), expected, `a ${a}, b ${b}`);
+    t.equal(condition(actual, 'ContainersReady').status, 'True');
+  }
+  const starting = status(podWith(gates), observed([sandbox()], []));
+  t.equal(condition(starting, 'Ready').reason, 'ContainersNotReady', 'containers come first');
+});
+
 t.test('a host network pod has the addresses of the node', async (t) => {
   const actual = status(podWith({ hostNetwork: true }), observed([sandbox({ hostNetwork: true, ips: [] })], []));
   t.equal(actual.podIP, '192.0.2.1');
