@@ -61,8 +61,6 @@ const unsupported: readonly Unsupported[] = [
   { path: 'spec.containers[*].env[*].valueFrom.secretKeyRef' },
   { path: 'spec.containers[*].env[*].valueFrom.fileKeyRef' },
   { path: 'spec.containers[*].volumeDevices' },
-  { path: 'spec.containers[*].volumeMounts[*].subPath' },
-  { path: 'spec.containers[*].volumeMounts[*].subPathExpr' },
   { path: 'spec.containers[*].resources.claims' },
   { path: 'spec.containers[*].resources.limits.*', unless: plainResource, hint: 'there are no device plugins' },
   { path: 'spec.containers[*].resources.limits.ephemeral-storage' },
@@ -166,7 +164,9 @@ function validateTexts({ spec }: Pod, errors: ErrorSink): void {
     }
     for (const [index, { value }] of (container.env ?? []).entries()) check(value, `${path}.env[${index}].value`);
     for (const [index, mount] of (container.volumeMounts ?? []).entries()) {
-      check(mount.mountPath, `${path}.volumeMounts[${index}].mountPath`);
+      for (const field of ['mountPath', 'subPath', 'subPathExpr'] as const) {
+        check(mount[field], `${path}.volumeMounts[${index}].${field}`);
+      }
     }
     for (const [index, { hostIP = '' }] of (container.ports ?? []).entries()) {
       if (hostIP !== '' && isIP(hostIP) === 0) {

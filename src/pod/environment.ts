@@ -44,12 +44,43 @@ export function expandAll(texts: readonly string[] | undefined, environment: rea
 }
 
 /**
+ * The parts of volumes that a container mounts, by the index of the volumeMount: `subPath` as it is, `subPathExpr` filled
+ * in from the container's environment. One that comes to nothing is the whole volume. PURE.
+ *
+ * @throws EnvironmentError for a variable that is not set (other than in `command`, which keeps it as it is written), and
+ *   for what no manifest may have: an absolute path, `..` (makeMounts in pkg/kubelet/kubelet_pods.go).
+ */
+export function containerSubPaths(container: Container, environment: readonly EnvEntry[]): Map<number, string> {
+  const values = new Map(environment.map(({ key, value }) => [key, value]));
+  const subPaths = new Map<number, string>();
+  for (const [index, mount] of (container.volumeMounts ?? []).entries()) {
+    const subPath = mount.subPathExpr ? expand(mount.subPathExpr, values, requireValue) : (mount.subPath ?? '');
+    if (subPath.startsWith('/')) {
+      throw new EnvironmentError(`error SubPath \`${subPath}\` must not be an absolute path`);
+    }
+    if (subPath.split('/').includes('..')) {
+      throw new EnvironmentError(`unable to provision SubPath \`${subPath}\`: must not contain '..'`);
+    }
+    if (subPath !== '') subPaths.set(index, subPath);
+  }
+  return subPaths;
+}
+
+function requireValue(_whole: string, name: string): never {
+  throw new EnvironmentError(`missing value for ${JSON.stringify(name)}`);
+}
+
+/**
  * `$(NAME)` becomes the value, `$$` becomes `$` (so `$$(NAME)` stays as `$(NAME)`), and a name that is not known stays as
  * it is written (third_party/forked/golang/expansion). PURE.
  */
-export function expand(text: string, values: ReadonlyMap<string, string>): string {
+export function expand(
+  text: string,
+  values: ReadonlyMap<string, string>,
+  missing: (whole: string, name: string) => string = (whole) => whole,
+): string {
   return text.replace(/\$(\$|\(([^)]*)\))/g, (whole, first: string, name: string) =>
-    first === '$' ? '$' : (values.get(name) ?? whole),
+    first === '$' ? '$' : (values.get(name) ?? missing(whole, name)),
   );
 }
 

@@ -1,5 +1,6 @@
 import { ImageError } from '../images/image-manager.ts';
 import { RuntimeError } from '../runtime/runtime-error.ts';
+import { ContainerMountError } from '../volumes/container-mounts.ts';
 import { EnvironmentError } from './environment.ts';
 import type { Problem, StartProblem } from './facts.ts';
 
@@ -44,7 +45,7 @@ export function containerProblem(error: unknown, fallbackReason: string, now: nu
     return { reason: error.reason, message: error.message, retryAtMs: now + error.retryAfterMs };
   }
   const reason =
-    error instanceof StepError
+    error instanceof StepError || error instanceof ContainerMountError
       ? error.reason
       : error instanceof EnvironmentError
         ? 'CreateContainerConfigError'

@@ -16,7 +16,7 @@ import { sandboxConfig } from '../runtime/sandbox-config.ts';
 import { containerMounts } from '../volumes/container-mounts.ts';
 import type { MountedVolumes } from '../volumes/volume-manager.ts';
 import type { ActionOf, ContainerStart } from './actions.ts';
-import { containerEnvironment, expandAll } from './environment.ts';
+import { containerEnvironment, containerSubPaths, expandAll } from './environment.ts';
 import { messageOf, StartRefusedError, StepError } from './problems.ts';
 import type { PodServices } from './services.ts';
 
@@ -225,10 +225,15 @@ async function makeContainerConfig(
     nodeName: settings.nodeName,
     allocatable: settings.allocatable,
   });
+  const subPaths = containerSubPaths(container, envs);
   const terminationLog = await volumes.makeTerminationLog(pod, container, start.restartCount);
   const { namespace = '', name = '', uid = '' } = pod.metadata;
   await prepareContainerLog(settings.logDirectory, { namespace, name, uid }, container.name, start.restartCount);
-  const mounts = containerMounts(pod, container, ground.volumes, { hostsFile: ground.hostsFile, terminationLog });
+  const mounts = containerMounts(pod, container, ground.volumes, {
+    hostsFile: ground.hostsFile,
+    terminationLog,
+    subPaths: await volumes.mountSubPaths(pod, container, ground.volumes, subPaths),
+  });
   const resources = containerLinuxResources(pod, container, settings.containerNode());
   return containerConfig(pod, container, {
     instance: settings.instance,

@@ -1,8 +1,8 @@
-/** The mount table of this process, and the two mount operations that the daemon needs. */
-import { readFileSync } from 'node:fs';
-import { type FileHandle, readFile } from 'node:fs/promises';
+/** The mount table of this process, and the mount operations that the daemon needs. */
+import { constants, readFileSync } from 'node:fs';
+import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { run } from './exec.ts';
-import { pathOfHandle } from './safe-fs.ts';
+import { O_PATH, pathOfHandle, UnsafePathError } from './safe-fs.ts';
 
 export interface Mount {
   readonly id: number;
@@ -75,18 +75,44 @@ export async function mountTmpfs(
   options: readonly string[],
   signal?: AbortSignal,
 ): Promise<void> {
-  const args = ['--no-canonicalize', '-t', 'tmpfs', '-o', options.join(','), 'tmpfs', pathForChild(parent, name)];
+  const args = ['--no-canonicalize', '-t', 'tmpfs', '-o', options.join(','), 'tmpfs', pathElsewhere(parent, name)];
   await run('mount', args, { timeoutMs: 30_000, ...(signal ? { signal } : {}) });
+}
+
+/**
+ * Mounts the very object that `source` (an O_PATH handle) stands for on one component of an open directory. With
+ * `--no-canonicalize` the kernel takes the descriptor itself; without it mount(8) would turn it into a path, and whoever
+ * can swap a part of that path would choose what is mounted. What is mounted below the object does not come along.
+ *
+ * @throws UnsafePathError when something else is mounted after all; it is unmounted.
+ */
+export async function bindMountAt(
+  source: FileHandle,
+  parent: FileHandle,
+  name: string,
+  signal?: AbortSignal,
+): Promise<void> {
+  const args = ['--no-canonicalize', '--bind', pathElsewhere(source), pathElsewhere(parent, name)];
+  await run('mount', args, { timeoutMs: 30_000, ...(signal ? { signal } : {}) });
+  const mounted = await open(pathOfHandle(parent, name), O_PATH | constants.O_NOFOLLOW);
+  try {
+    const [wanted, found] = [await source.stat({ bigint: true }), await mounted.stat({ bigint: true })];
+    if (wanted.dev === found.dev && wanted.ino === found.ino) return;
+  } finally {
+    await mounted.close();
+  }
+  await unmountAt(parent, name);
+  throw new UnsafePathError(name, 'was mounted from somewhere else');
 }
 
 /** Unmounts what is mounted on one component of an open directory. Never lazily: a busy mount is an error. */
 export async function unmountAt(parent: FileHandle, name: string): Promise<void> {
-  await run('umount', ['--no-canonicalize', pathForChild(parent, name)], { timeoutMs: 30_000 });
+  await run('umount', ['--no-canonicalize', pathElsewhere(parent, name)], { timeoutMs: 30_000 });
 }
 
 /** A path that means the same in another process as long as the handle is open here. */
-function pathForChild(parent: FileHandle, name: string): string {
-  return pathOfHandle(parent, name).replace('/proc/self/', `/proc/${process.pid}/`);
+function pathElsewhere(handle: FileHandle, name?: string): string {
+  return pathOfHandle(handle, name).replace('/proc/self/', `/proc/${process.pid}/`);
 }
 
 /** The kernel writes a blank, a tab, a line feed, a backslash and `#` as three octal digits. */

@@ -28,6 +28,8 @@ export interface ContainerMountFacts {
   readonly hostsFile?: string;
   /** Host path of the file that takes the termination message. */
   readonly terminationLog?: string;
+  /** Where a volumeMount with a subPath is to be mounted from, by its index. */
+  readonly subPaths?: ReadonlyMap<number, string>;
   /** Whether the runtime's handler can make a mount read-only with all that is mounted below it. */
   readonly recursiveReadOnlySupported?: boolean;
 }
@@ -36,8 +38,8 @@ export interface ContainerMountFacts {
 export class ContainerMountError extends Error {
   readonly reason: 'CreateContainerConfigError' | 'RROUnsupported';
 
-  constructor(reason: ContainerMountError['reason'], message: string) {
-    super(message);
+  constructor(reason: ContainerMountError['reason'], message: string, options?: ErrorOptions) {
+    super(message, options);
     this.name = 'ContainerMountError';
     this.reason = reason;
   }
@@ -58,7 +60,7 @@ export function containerMounts(
   volumes: MountedVolumes,
   facts: ContainerMountFacts,
 ): CriMount[] {
-  const mounts = (container.volumeMounts ?? []).map((mount) => volumeMount(mount, volumes, facts));
+  const mounts = (container.volumeMounts ?? []).map((mount, index) => volumeMount(mount, index, volumes, facts));
   const isTaken = (path: string) => mounts.some((mount) => normalPath(mount.containerPath) === path);
   if (facts.hostsFile !== undefined && !isTaken(HOSTS_PATH)) mounts.push(ownFile(HOSTS_PATH, facts.hostsFile));
   const messagePath = container.terminationMessagePath ?? '';
@@ -69,18 +71,21 @@ export function containerMounts(
   return mounts.sort((a, b) => depth(a) - depth(b));
 }
 
-function volumeMount(mount: VolumeMount, volumes: MountedVolumes, facts: ContainerMountFacts): CriMount {
+function volumeMount(mount: VolumeMount, index: number, volumes: MountedVolumes, facts: ContainerMountFacts): CriMount {
   const volume = volumes.get(mount.name);
   if (!volume) {
     throw new ContainerMountError('CreateContainerConfigError', `cannot find volume ${JSON.stringify(mount.name)}`);
   }
-  if (mount.subPath || mount.subPathExpr) {
-    throw new ContainerMountError('CreateContainerConfigError', `subPath of volume ${mount.name} is not supported`);
+  const subPath = facts.subPaths?.get(index);
+  // An expression may come to nothing: then it is the whole volume.
+  const isPrepared = mount.subPath ? subPath !== undefined : !mount.subPathExpr || facts.subPaths !== undefined;
+  if (!isPrepared) {
+    throw new ContainerMountError('CreateContainerConfigError', `subPath of volume ${mount.name} was not prepared`);
   }
   const readonly = (mount.readOnly ?? false) || (volume.readOnly ?? false);
   return {
     containerPath: absolutePath(mount.mountPath),
-    hostPath: volume.hostPath,
+    hostPath: subPath ?? volume.hostPath,
     readonly,
     propagation: propagationOf(mount),
     selinuxRelabel: volume.isManaged,

@@ -4,6 +4,7 @@ import { join } from 'node:path';
  * The directory of a pod, laid out as a kubelet's:
  *
  *     <podsDir>/<uid>/volumes/kubernetes.io~empty-dir/<volume>    the volume; its content is the pod's
+ *                    /volume-subpaths/<volume>/<container>/<n>   what the container's n-th volumeMount has by subPath
  *                    /containers/<container>/<8 hex digits>       termination message
  *                    /etc-hosts
  *
@@ -13,6 +14,7 @@ import { join } from 'node:path';
 export const OWN_DIRECTORY_MODE = 0o700;
 export const HOSTS_FILE = 'etc-hosts';
 export const CONTAINERS = 'containers';
+export const SUB_PATHS = 'volume-subpaths';
 const EMPTY_DIRS = 'volumes/kubernetes.io~empty-dir';
 
 /** A UUID, or the 32 digits that a static pod has. */

@@ -7,7 +7,7 @@ import type { Logger } from '../util/log.ts';
 import { type Mount, mountsBeneath, readMounts, unmountAt } from '../util/mounts.ts';
 import { MountPointError, removeTree } from '../util/remove-tree.ts';
 import { errorCode, O_PATH, openBeneath, openTrustedDirectory } from '../util/safe-fs.ts';
-import type { MountedVolume, MountedVolumes } from './container-mounts.ts';
+import { ContainerMountError, type MountedVolume, type MountedVolumes } from './container-mounts.ts';
 import { mountEmptyDir } from './empty-dir.ts';
 import { checkHostPath } from './host-path.ts';
 import {
@@ -17,7 +17,9 @@ import {
   OWN_DIRECTORY_MODE,
   pathComponent,
   podDirectory,
+  SUB_PATHS,
 } from './pod-directory.ts';
+import { mountSubPath } from './sub-path.ts';
 import { type EndedContainer, makeTerminationLog, readTerminationMessage } from './termination-log.ts';
 
 export type { MountedVolumes };
@@ -88,6 +90,41 @@ export class VolumeManager {
       else failures.push({ volume: name, error: result?.reason });
     }
     if (failures.length > 0) throw new VolumeSetUpError(failures);
+    return mounted;
+  }
+
+  /**
+   * Mounts the parts of volumes that a container's volumeMounts name by subPath; see `mountSubPath`. They stay until the
+   * pod's end, and are looked at anew for every instance of the container.
+   *
+   * @param subPaths by the index of the volumeMount.
+   * @returns what to mount instead of the volume, by the same index.
+   * @throws ContainerMountError
+   */
+  async mountSubPaths(
+    pod: Pod,
+    container: Pick<Container, 'name' | 'volumeMounts'>,
+    volumes: MountedVolumes,
+    subPaths: ReadonlyMap<number, string>,
+    signal?: AbortSignal,
+  ): Promise<ReadonlyMap<number, string>> {
+    const mounted = new Map<number, string>();
+    for (const [index, subPath] of subPaths) {
+      const name = container.volumeMounts?.[index]?.name ?? '';
+      const path = join(SUB_PATHS, pathComponent(name), pathComponent(container.name), String(index));
+      // Without its volume the container is refused anyway.
+      const volume = volumes.get(name);
+      if (!volume) continue;
+      const root = podDirectory(this.#options.podsDir, pod.metadata.uid);
+      try {
+        mounted.set(index, await mountSubPath(volume.hostPath, subPath, { root, path }, signal));
+      } catch (error) {
+        const what = `volumeMount ${JSON.stringify(name)} of container ${JSON.stringify(container.name)}`;
+        const detail = error instanceof Error ? error.message : String(error);
+        const message = `failed to prepare subPath for ${what}: ${detail}`;
+        throw new ContainerMountError('CreateContainerConfigError', message, { cause: error });
+      }
+    }
     return mounted;
   }
 

@@ -136,8 +136,6 @@ t.test('every field that would be ignored is refused by its name', async (t) => 
     container('envFrom', { envFrom: [{ configMapRef: { name: 'a' } }] }),
     fromKey('configMapKeyRef'),
     fromKey('secretKeyRef'),
-    container('volumeMounts[0].subPath', { volumeMounts: [{ name: 'v', mountPath: '/v', subPath: 'a' }] }),
-    container('volumeMounts[0].subPathExpr', { volumeMounts: [{ name: 'v', mountPath: '/v', subPathExpr: 'a' }] }),
     container('volumeDevices', { volumeDevices: [{ name: 'v', devicePath: '/dev/v' }] }),
     container('resources.claims', { resources: { claims: [{ name: 'gpu' }] } }),
     container('resources.limits[example.com/gpu]', { resources: { limits: { 'example.com/gpu': '1' } } }),

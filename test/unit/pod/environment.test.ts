@@ -1,6 +1,12 @@
 import t from 'tap';
 import type { Container, EnvVar } from '../../../src/api/pod.ts';
-import { containerEnvironment, EnvironmentError, expand, expandAll } from '../../../src/pod/environment.ts';
+import {
+  containerEnvironment,
+  containerSubPaths,
+  EnvironmentError,
+  expand,
+  expandAll,
+} from '../../../src/pod/environment.ts';
 import { podWith, UID } from './fixtures.ts';
 
 const facts = {
@@ -113,4 +119,29 @@ t.test('what cannot be computed is refused by the name of its variable', async (
 
 t.test('command and args are filled in from the environment', async (t) => {
   t.same(expandAll(['sh', '-c', 'echo $(A) $$(A)'], [{ key: 'A', value: 'hi' }]), ['sh', '-c', 'echo hi $(A)']);
+});
+
+t.test('parts of volumes are named by text or from the environment', async (t) => {
+  const environment = [
+    { key: 'POD', value: 'web' },
+    { key: 'EMPTY', value: '' },
+    { key: 'UP', value: '..' },
+    { key: 'ROOT', value: '/' },
+  ];
+  const partsOf = (...mounts: { subPath?: string; subPathExpr?: string }[]) => {
+    const volumeMounts = mounts.map((mount) => ({ name: 'v', mountPath: '/v', ...mount }));
+    return [...containerSubPaths({ name: 'a', volumeMounts }, environment)];
+  };
+  t.strictSame(partsOf({}, { subPath: '$(POD)' }, { subPathExpr: '$(POD)/x/$$(POD)' }), [
+    [1, '$(POD)'],
+    [2, 'web/x/$(POD)'],
+  ]);
+  t.strictSame(partsOf({ subPathExpr: '$(EMPTY)' }), [], 'nothing is the whole volume');
+  t.throws(() => partsOf({ subPathExpr: '$(MISSING)' }), new EnvironmentError('missing value for "MISSING"'));
+  t.throws(() => partsOf({ subPathExpr: 'a/$(UP)/b' }), {
+    message: "unable to provision SubPath `a/../b`: must not contain '..'",
+  });
+  t.throws(() => partsOf({ subPathExpr: '$(ROOT)etc' }), {
+    message: 'error SubPath `/etc` must not be an absolute path',
+  });
 });

@@ -100,3 +100,12 @@ t.test('what cannot be mounted as asked is refused, never left out', async (t) =
   t.throws(() => only({ subPath: 'a' }), refused);
   t.throws(() => only({ subPathExpr: '$(A)' }), refused);
 });
+
+t.test('a part of a volume is mounted from where it was prepared, and from nowhere else', async (t) => {
+  const mount = { subPath: 'a/b', name: 'host' };
+  t.match(only(mount, { subPaths: new Map([[0, '/pods/u/volume-subpaths/host/c/0']]) }), {
+    hostPath: '/pods/u/volume-subpaths/host/c/0',
+    selinuxRelabel: false,
+  });
+  t.match(only({ subPathExpr: '$(NONE)' }, { subPaths: new Map() }), { hostPath: '/pods/u/volumes/data' });
+});
