@@ -23,6 +23,7 @@ execFileSync(
     'cri/runtime.proto',
     'containerd/events.proto',
     'containerd/tasks.proto',
+    'grpc/health.proto',
   ],
   { stdio: ['ignore', 'ignore', 'inherit'], cwd: join(root, 'proto') },
 );
