@@ -1,3 +1,4 @@
+import { expand } from '../api/expansion.ts';
 import type { Container, EnvVar, Pod } from '../api/pod.ts';
 import { cpuMilli, quantityNumber } from '../api/quantity.ts';
 
@@ -68,20 +69,6 @@ export function containerSubPaths(container: Container, environment: readonly En
 
 function requireValue(_whole: string, name: string): never {
   throw new EnvironmentError(`missing value for ${JSON.stringify(name)}`);
-}
-
-/**
- * `$(NAME)` becomes the value, `$$` becomes `$` (so `$$(NAME)` stays as `$(NAME)`), and a name that is not known stays as
- * it is written (third_party/forked/golang/expansion). PURE.
- */
-export function expand(
-  text: string,
-  values: ReadonlyMap<string, string>,
-  missing: (whole: string, name: string) => string = (whole) => whole,
-): string {
-  return text.replace(/\$(\$|\(([^)]*)\))/g, (whole, first: string, name: string) =>
-    first === '$' ? '$' : (values.get(name) ?? missing(whole, name)),
-  );
 }
 
 function valueFrom(pod: Pod, container: Container, variable: EnvVar, facts: EnvironmentFacts): string {

@@ -1,12 +1,7 @@
 import t from 'tap';
+import { expand } from '../../../src/api/expansion.ts';
 import type { Container, EnvVar } from '../../../src/api/pod.ts';
-import {
-  containerEnvironment,
-  containerSubPaths,
-  EnvironmentError,
-  expand,
-  expandAll,
-} from '../../../src/pod/environment.ts';
+import { containerEnvironment, containerSubPaths, EnvironmentError, expandAll } from '../../../src/pod/environment.ts';
 import { podWith, UID } from './fixtures.ts';
 
 const facts = {
