@@ -44,6 +44,7 @@ const pure: readonly RegExp[] = [
   /^pod\/(plan|actions|status|phase|conditions|container-status|restart|environment|grace-period|atomic-start)\.ts$/,
   /^cgroups\/formulas\.ts$/,
   /^node\/admission\.ts$/,
+  /^probes\/(evaluation|address|http-target|network-error|outcome|results)\.ts$/,
   /^network\/(hosts|dns|hostname)\.ts$/,
   /^runtime\/(labels|sandbox-config|container-config|observed)\.ts$/,
 ];
