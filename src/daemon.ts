@@ -27,10 +27,15 @@ import { PodApi } from './pod/pod-api.ts';
 import { PodManager } from './pod/pod-manager.ts';
 import { fieldPath } from './pod/run-pod.ts';
 import type { PodServices, PodSettings } from './pod/services.ts';
+import { ProbeMetrics } from './probes/metrics.ts';
+import { NetworkClient } from './probes/network-client.ts';
+import { ProbeManager } from './probes/probe-manager.ts';
+import { PROBE_USER_AGENT, Prober } from './probes/prober.ts';
 import { type CgroupDriver, runtimeCgroupDriver } from './runtime/cgroup-driver.ts';
 import { MASKED_PATHS } from './runtime/container-config.ts';
 import { CriClient } from './runtime/cri-client.ts';
 import { EventStream } from './runtime/event-stream.ts';
+import { HealthClient } from './runtime/health-client.ts';
 import { PodCache } from './runtime/pod-cache.ts';
 import {
   isRuntimeReady,
@@ -101,6 +106,7 @@ class MiniKubelet implements Daemon {
   readonly #monitor: RuntimeMonitor;
   readonly #recorder: EventRecorder;
   readonly #nodeStatus: NodeStatusManager;
+  readonly #probeMetrics = new ProbeMetrics();
   #machine: Machine | undefined;
   /** They come and go: read anew with every heartbeat of the node. */
   #hostIPs: readonly string[] = [];
@@ -304,6 +310,7 @@ class MiniKubelet implements Daemon {
       volumes,
       cgroups,
       recorder: this.#recorder,
+      probes: this.#makeProbes(),
       store: this.#store,
       clock: systemClock,
       logger: this.#logger,
@@ -327,6 +334,22 @@ class MiniKubelet implements Daemon {
       'could not look for left-overs of pods',
     );
     return podManager;
+  }
+
+  #makeProbes(): ProbeManager {
+    return new ProbeManager({
+      prober: new Prober({
+        client: this.#client,
+        network: new NetworkClient(),
+        health: new HealthClient({ userAgent: PROBE_USER_AGENT }),
+        clock: systemClock,
+      }),
+      recorder: this.#recorder,
+      metrics: this.#probeMetrics,
+      clock: systemClock,
+      random: Math.random,
+      onChange: (uid) => this.#podManager?.observedChanged(uid),
+    });
   }
 
   #makeVolumes(machine: Machine): VolumeManager {
@@ -402,6 +425,7 @@ class MiniKubelet implements Daemon {
       kinds: kindsFor(POD_OPTIONS),
       podOperations: podApi,
       health: () => this.#health(),
+      probeMetrics: this.#probeMetrics.registry,
       nodeName: this.#config.nodeName,
       version: packageJson.version,
       logger: this.#logger,

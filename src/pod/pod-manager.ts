@@ -48,6 +48,7 @@ export class PodManager {
   /** Ends the workers; containers go on running. */
   async stop(): Promise<void> {
     this.#stopWatch?.();
+    this.#options.services.probes.stop();
     await Promise.all([...this.#workers.values()].map((worker) => worker.stop()));
   }
 
@@ -56,7 +57,7 @@ export class PodManager {
     return this.#isSynced;
   }
 
-  /** The runtime has changed something of a pod. */
+  /** The runtime has changed something of a pod, or its probes have. */
   observedChanged(uid: string): void {
     this.#wake(uid);
   }
@@ -120,6 +121,7 @@ export class PodManager {
     const worker = this.#workers.get(uid);
     this.#workers.delete(uid);
     void worker?.stop();
+    this.#options.services.probes.forget(uid);
     this.#tellActivePods();
   }
 

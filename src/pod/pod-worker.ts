@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { podKind } from '../api/kinds.ts';
 import type { Pod, PodStatus } from '../api/pod.ts';
+import { NO_PROBE_RESULTS, type ProbeResults } from '../probes/results.ts';
 import type { ObservedPod } from '../runtime/observed.ts';
 import { networkProblem } from '../runtime/runtime-monitor.ts';
 import type { Action } from './actions.ts';
@@ -127,7 +128,7 @@ export class PodWorker {
         return undefined;
       }
       const current = this.#options.getPod();
-      const { actions, wakeAtMs } = plan(current, observed, this.#currentFacts(), settings, now);
+      const { actions, wakeAtMs } = plan(current, observed, this.#currentFacts(current, observed), settings, now);
       if (actions.length === 0) return wakeAtMs;
       await this.#executeAll(current, actions, wakeAtMs);
     }
@@ -144,8 +145,21 @@ export class PodWorker {
     return this.#storeStatus(pod, status);
   }
 
-  #currentFacts(): PodFacts {
-    return { ...this.#facts, networkReady: networkProblem(this.#options.services.monitor.health) === undefined };
+  #currentFacts(pod: Pod | undefined, observed: ObservedPod): PodFacts {
+    const networkReady = networkProblem(this.#options.services.monitor.health) === undefined;
+    return { ...this.#facts, networkReady, probes: this.#probe(pod, observed) };
+  }
+
+  /** Has the containers probed that run now: none of them is seen without what its probes say. */
+  #probe(pod: Pod | undefined, observed: ObservedPod): ProbeResults {
+    const { probes, settings } = this.#options.services;
+    if (!pod) {
+      probes.forget(this.#options.uid);
+      return NO_PROBE_RESULTS;
+    }
+    const podIP = pod.spec.hostNetwork ? settings.hostIPs()[0] : observed.sandboxes[0]?.ips[0];
+    const isStopping = pod.metadata.deletionTimestamp !== undefined || isEnding(pod);
+    return probes.sync(observed, { pod, podIP, isStopping });
   }
 
   /** @param wakeAtMs when the pod's aim may have changed though nothing happened: a deadline holds during a step as well. */
@@ -311,9 +325,9 @@ export class PodWorker {
     const { services } = this.#options;
     const { settings, monitor, clock } = services;
     this.#terminationMessages = await readTerminationMessages(services, pod, observed, this.#terminationMessages);
-    const facts = this.#currentFacts();
     // A client may have written conditions of its own meanwhile: from here on nothing comes between.
     const current = this.#options.getPod() ?? pod;
+    const facts = this.#currentFacts(current, observed);
     const status = statusOf(
       current,
       observed,

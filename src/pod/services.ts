@@ -3,6 +3,7 @@ import type { ContainerNode } from '../cgroups/container-resources.ts';
 import type { EventRecorder } from '../events/recorder.ts';
 import type { ImageManager } from '../images/image-manager.ts';
 import type { HostResolvConf } from '../network/dns.ts';
+import type { ProbeManager } from '../probes/probe-manager.ts';
 import type { CriClient } from '../runtime/cri-client.ts';
 import type { PodCache } from '../runtime/pod-cache.ts';
 import type { RuntimeMonitor } from '../runtime/runtime-monitor.ts';
@@ -43,6 +44,7 @@ export interface PodServices {
   readonly volumes: VolumeManager;
   readonly cgroups: CgroupManager;
   readonly recorder: EventRecorder;
+  readonly probes: ProbeManager;
   readonly store: Store;
   readonly clock: Clock;
   readonly logger: Logger;

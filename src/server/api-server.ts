@@ -55,6 +55,8 @@ export interface ApiServerOptions {
   readonly clock: Clock;
   /** Where `/metrics` takes its numbers from, if other parts have some too. */
   readonly registry?: Registry;
+  /** The same of `/metrics/probes`. */
+  readonly probeMetrics?: Registry;
 }
 
 const maxLongRunning = 1_000;
@@ -110,6 +112,7 @@ export class ApiServer {
       watchLimits: defaultWatchStreamLimits,
       info: { version, address: `${config.tls?.host ?? 'localhost'}:${config.tls?.port ?? 0}` },
       registry: this.#options.registry ?? new Registry(),
+      probeMetrics: this.#options.probeMetrics ?? new Registry(),
       peerOf: (request: FastifyRequest) => this.#peerOf(request.raw),
       tokenHash: () => this.#pki?.tokenHash ?? Buffer.alloc(32),
       allowedHosts: new Set(this.#names().map((name) => name.toLowerCase())),

@@ -34,6 +34,7 @@ const maxUrlBytes = 8 * 1024;
 export interface AppOptions extends HttpContext {
   readonly info: ServerInfo;
   readonly registry: Registry;
+  readonly probeMetrics: Registry;
   readonly health: () => readonly HealthCheck[];
   readonly peerOf: (request: FastifyRequest) => Peer;
   /** Of the administrator's token; changes when it is made anew. */
@@ -63,7 +64,8 @@ export function buildApp(options: AppOptions): FastifyInstance {
 
   registerHealthRoutes(app, options.health);
   registerInfoRoutes(app, options.kinds, options.info);
-  registerMetricsRoute(app, options.registry);
+  registerMetricsRoute(app, '/metrics', options.registry);
+  registerMetricsRoute(app, '/metrics/probes', options.probeMetrics);
   registerObjectRoutes(app, options, {
     'pods/log': { GET: (...args) => handlePodLog(options, ...args) },
   });

@@ -41,9 +41,9 @@ export function requestMetrics(registry: Registry, counts: { watches: () => numb
   };
 }
 
-/** `GET /metrics`, for administrators like everything else. */
-export function registerMetricsRoute(app: FastifyInstance, registry: Registry): void {
-  app.get('/metrics', async (_request, reply) =>
+/** `GET /metrics`, and what it has at places of their own; for administrators like everything else. */
+export function registerMetricsRoute(app: FastifyInstance, path: string, registry: Registry): void {
+  app.get(path, async (_request, reply) =>
     reply.header('content-type', registry.contentType).send(await registry.metrics()),
   );
 }

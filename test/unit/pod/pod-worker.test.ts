@@ -27,6 +27,7 @@ function startWorker(t: Test, first: Pod) {
     volumes: { unmountPod: async () => {} },
     images: { forgetPod: () => {} },
     recorder: { event: () => {} },
+    probes: { sync: () => new Map(), forget: () => {} },
     store: {
       update: (_kind: unknown, _namespace: unknown, _name: unknown, mutate: (current: Pod) => Pod) => {
         pod = mutate(pod);

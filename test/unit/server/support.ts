@@ -80,6 +80,7 @@ export async function startApi(t: Test, changes: Partial<AppOptions> = {}): Prom
     clock,
     info: { version: '1.2.3', address: '127.0.0.1:10250' },
     registry: new Registry(),
+    probeMetrics: new Registry(),
     health: () => [],
     peerOf: () => ({ transport: 'tls', certificate: unixIdentity }),
     tokenHash: () => createHash('sha256').update('the-token').digest(),
