@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { destination, pino } from 'pino';
 import packageJson from '../package.json' with { type: 'json' };
 import { exitCodes, helpText, parseCommand, UsageError } from './config/cli.ts';
@@ -30,6 +31,7 @@ async function main(argv: readonly string[]): Promise<number> {
         const { settings, config } = await loadConfig({ file: command.configFile, flags: command.flags });
         if (command.kind === 'config print') process.stdout.write(printSettings(settings));
         if (command.kind === 'config check') process.stdout.write('the configuration is right\n');
+        if (command.kind === 'secrets rotate-key') await rotateSecretsKey(config);
         return command.kind === 'run' ? await runDaemon(config) : exitCodes.ok;
       }
     }
@@ -85,6 +87,16 @@ async function runDaemon(config: Config): Promise<number> {
   }
   await notifier.stopping();
   return stopDaemon(daemon, logger);
+}
+
+/** The daemon may be running: it goes on with the keys that it has, and takes the new one at its next start. */
+async function rotateSecretsKey({ stateDirectory }: Config): Promise<void> {
+  const { addSecretKey, secretKeysFile } = await import('./store/secret-keys.ts');
+  const path = join(stateDirectory, secretKeysFile);
+  const [added] = addSecretKey(path);
+  process.stdout.write(
+    `the key ${added?.id} was added to ${path}; restart mini-kubelet to encrypt the Secrets with it\n`,
+  );
 }
 
 async function stopDaemon(daemon: Daemon, logger: Logger): Promise<number> {

@@ -43,6 +43,8 @@ export interface KindDefinition<T extends KubeObject> {
   readonly schema: TSchema;
   readonly verbs: readonly Verb[];
   readonly subresources: readonly Subresource[];
+  /** True: the store encrypts its objects on the disk. */
+  readonly isSecret?: boolean;
 
   /** Takes out what a client may not set on create (status and the like), in place. Not to be done twice. */
   prepareForCreate(object: T): void;

@@ -1,9 +1,12 @@
+import { configMapKind as configMap } from './config-map-kind.ts';
 import { eventKind as event } from './event-kind.ts';
 import type { KindDefinition } from './kind.ts';
 import type { KubeObject } from './meta.ts';
 import { namespaceKind as namespace } from './namespace-kind.ts';
 import { nodeKind as node } from './node-kind.ts';
 import { createPodKind, type PodKindOptions } from './pod-kind.ts';
+import { secretKind as secret } from './secret-kind.ts';
+import { serviceAccountKind as serviceAccount } from './service-account-kind.ts';
 
 /** The kinds that this daemon serves. */
 
@@ -13,10 +16,14 @@ export const podKind = createPodKind(strictest);
 export const nodeKind = node;
 export const namespaceKind = namespace;
 export const eventKind = event;
+export const configMapKind = configMap;
+export const secretKind = secret;
+export const serviceAccountKind = serviceAccount;
 
 /** All kinds, with what the configuration and the host allow pods to have. */
 export function kindsFor(options: PodKindOptions): readonly KindDefinition<KubeObject>[] {
-  return [createPodKind(options), node, namespace, event] as readonly KindDefinition<KubeObject>[];
+  const pod = createPodKind(options);
+  return [pod, node, namespace, event, configMap, secret, serviceAccount] as readonly KindDefinition<KubeObject>[];
 }
 
 /** All kinds with the strictest options. */

@@ -9,7 +9,7 @@ import { type Static, type TObject, type TProperties, type TSchema, type TUnsafe
  * - `x-definition`: the OpenAPI definition name of an object, `io.k8s.api.core.v1.Container`; an OpenAPI writer
  *   replaces the object by a `$ref` to it, and error texts show its last part as Kubernetes shows the Go struct;
  * - `x-kubernetes-*`: list type, list map keys, patch merge key and patch strategy, as in Kubernetes' own OpenAPI;
- * - `format`: `int32`, `int64`, `date-time`, `quantity`, `int-or-string`;
+ * - `format`: `int32`, `int64`, `date-time`, `quantity`, `int-or-string`, `byte`;
  * - `x-keep-zero`: a property that tells "absent" from "empty" (a pointer in Kubernetes' Go types).
  *
  * A property that is not optional is one that Kubernetes always writes: where a document lacks it, the structural
@@ -53,6 +53,11 @@ export function about<T extends TSchema>(schema: T, description: string): TUnsaf
 
 export function str(description?: string): TUnsafe<string> {
   return Type.Unsafe<string>({ type: 'string', ...described(description) });
+}
+
+/** Bytes, in a document as base64 text. */
+export function bytes(description?: string): TUnsafe<string> {
+  return Type.Unsafe<string>({ type: 'string', format: 'byte', ...described(description) });
 }
 
 /** A string with a closed set of values. The set is documentation and type; validation refuses other values. */

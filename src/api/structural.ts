@@ -6,7 +6,7 @@ import { badRequest, type StatusError } from './status-error.ts';
 /**
  * From a decoded document to an object of a kind's type, as Kubernetes' decoder does it: field names are
  * case-sensitive, `null` means absent, fields that are always written get their zero value, other zero values are
- * left out, quantities and times are brought to their canonical text. What a field may contain is a matter of
+ * left out, quantities, times and bytes are brought to their canonical text. What a field may contain is a matter of
  * validation.
  */
 
@@ -155,6 +155,8 @@ class Check {
       case 'int32':
       case 'int64':
         return this.#integer(value, place, shape.format);
+      case 'byte':
+        return this.#bytes(value, place);
       default:
         break;
     }
@@ -230,6 +232,17 @@ class Check {
     return value;
   }
 
+  /** Base64 in its canonical form. What is wrong is told without the text, which may be a secret. */
+  #bytes(value: unknown, place: Place): unknown {
+    if (typeof value !== 'string') return this.#mismatch(value, place, '[]uint8');
+    // As Go's decoder: line ends are no part of the text.
+    const text = value.replaceAll(/[\r\n]/g, '');
+    if (text.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(text))
+      return Buffer.from(text, 'base64').toString('base64');
+    this.#typeError(place.path, `${place.path}: illegal base64 data`);
+    return '';
+  }
+
   #mismatch(value: unknown, place: Place, wanted: string): undefined {
     this.#typeError(place.path, `json: cannot unmarshal ${jsonType(value)} into ${into(place)} of type ${wanted}`);
     return undefined;
@@ -285,6 +298,7 @@ function goType(shape: Shape): string {
   const name = definitionName(shape);
   if (name !== undefined) return `v1.${name}`;
   if (shape.type === 'integer') return shape.format ?? 'int64';
+  if (shape.format === 'byte') return '[]uint8';
   return shape.type === 'boolean' ? 'bool' : (shape.type ?? 'object');
 }
 

@@ -17,7 +17,7 @@ export type Command =
   | { readonly kind: 'help' }
   | { readonly kind: 'version' }
   | {
-      readonly kind: 'run' | 'config check' | 'config print';
+      readonly kind: 'run' | 'config check' | 'config print' | 'secrets rotate-key';
       readonly configFile: string | undefined;
       readonly flags: readonly FlagValue[];
     };
@@ -33,6 +33,7 @@ export function parseCommand(argv: readonly string[]): Command {
       return { kind: 'run', configFile, flags };
     case 'config check':
     case 'config print':
+    case 'secrets rotate-key':
       return { kind: command, configFile, flags };
     default:
       throw new UsageError(`there is no command "${command}"`);
@@ -47,6 +48,7 @@ Usage:
   mini-kubelet [flags]                run the daemon
   mini-kubelet config check [flags]   check the configuration and say everything that is wrong with it
   mini-kubelet config print [flags]   print the configuration in force, as a configuration file
+  mini-kubelet secrets rotate-key     add a key for Secrets on the disk; the next start encrypts all of them with it
 
   -c, --config FILE   configuration file (default /etc/mini-kubelet/config.yaml, which may be missing);
                       FILE.d/*.yaml are read after it, in the order of their names

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { KindDefinition } from '../api/kind.ts';
 import type { KubeObject } from '../api/meta.ts';
@@ -7,11 +8,13 @@ import { alreadyExists, conflict, expired, internalError, notFound } from '../ap
 import type { Clock } from '../util/clock.ts';
 import type { Logger } from '../util/log.ts';
 import type { HistoryLimits } from './change-history.ts';
-import { isSqliteError, ObjectDatabase } from './database.ts';
+import { isSqliteError, ObjectDatabase, type ObjectRow } from './database.ts';
 import { StoreUnreadableError } from './errors.ts';
 import { KindCache, type ObjectEvent } from './kind-cache.ts';
 import { Reserve } from './reserve.ts';
 import { parseResourceVersion } from './resource-version.ts';
+import { isSealed, openSecretBox, SealError, type SealPlace, type SecretBox } from './secret-box.ts';
+import { secretKeysFile } from './secret-keys.ts';
 import { insufficientStorage, tooLargeResourceVersion } from './statuses.ts';
 import { WalSync } from './wal-sync.ts';
 
@@ -34,6 +37,8 @@ const resourceVersionsPerBoot = 100_000;
 export interface StoreOptions {
   /** The database file; its directory exists. */
   readonly path: string;
+  /** Keys of what is encrypted; made when it is missing. By default `secrets.key` beside the database. */
+  readonly keyPath?: string;
   readonly logger: Logger;
   readonly clock: Clock;
   /** Identity of the running kernel, by default the kernel's own. */
@@ -65,6 +70,7 @@ export interface WatchOptions<T> {
  */
 export class Store {
   readonly #path: string;
+  readonly #keyPath: string;
   readonly #logger: Logger;
   readonly #bootId: string;
   readonly #historyLimits: HistoryLimits;
@@ -72,12 +78,14 @@ export class Store {
   readonly #reserve: Reserve;
   readonly #sync = new WalSync();
   readonly #caches = new Map<string, KindCache>();
+  #box: SecretBox | undefined;
   #resourceVersion = 0;
   #openedAt = 0;
   #lazySync: NodeJS.Timeout | undefined;
 
   constructor(options: StoreOptions) {
     this.#path = options.path;
+    this.#keyPath = options.keyPath ?? join(dirname(options.path), secretKeysFile);
     this.#logger = options.logger;
     this.#bootId = options.bootId ?? readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
     this.#historyLimits = options.history ?? { maxChanges: 5_000, maxLength: 8 * 1024 * 1024 };
@@ -242,6 +250,8 @@ export class Store {
 
   #load(): void {
     const rows = [...this.#db.rows()];
+    const box = openSecretBox(this.#keyPath, rows, this.#path);
+    this.#box = box;
     const last = Math.max(Number(this.#db.meta('resourceVersion') ?? 0), ...rows.map((row) => row.resourceVersion));
     const previousBoot = this.#db.meta('bootId');
     const jump = previousBoot === undefined || previousBoot === this.#bootId ? 0 : resourceVersionsPerBoot;
@@ -253,11 +263,24 @@ export class Store {
     if (!this.#reserve.take()) this.#logger.warn('the disk that holds the store is full: nothing new can be stored');
     for (const row of rows) {
       try {
-        this.#cache(row.kind).load(keyOf(row.namespace, row.name), row.body);
+        const body = isSealed(row.body) ? box.open(row.body, row) : row.body;
+        this.#cache(row.kind).load(keyOf(row.namespace, row.name), body);
       } catch (error) {
-        throw new StoreUnreadableError(this.#path, `the record of ${row.kind} ${row.namespace}/${row.name}: ${error}`);
+        // What a parser says of its text may be a part of a secret.
+        const why = error instanceof SealError ? error.message : 'it is no JSON';
+        throw new StoreUnreadableError(this.#path, `the record of ${row.kind} ${row.namespace}/${row.name}: ${why}`);
       }
     }
+    this.#sealAnew(rows, box);
+  }
+
+  /** After a rotation of keys: what an older one has sealed is sealed with the new one. */
+  #sealAnew(rows: readonly ObjectRow[], box: SecretBox): void {
+    const old = rows.filter(({ body }) => isSealed(body) && !box.isCurrent(body));
+    if (old.length === 0) return;
+    for (const row of old) this.#db.put({ ...row, body: box.seal(box.open(row.body, row), row) });
+    this.#db.shrinkLog();
+    this.#logger.info({ count: old.length }, 'Secrets were encrypted anew: older keys are not needed any more');
   }
 
   #cache(kind: string): KindCache {
@@ -277,11 +300,17 @@ export class Store {
     const isNew = !this.#cache(kindName(kind)).get(keyOf(namespace, name));
     const resourceVersion = this.#resourceVersion + 1;
     const body = bodyOf(object, String(resourceVersion));
+    const place = { kind: kindName(kind), namespace, name };
     this.#write(options, isNew, () =>
-      this.#db.put({ kind: kindName(kind), namespace, name, uid, resourceVersion, body }),
+      this.#db.put({ ...place, uid, resourceVersion, body: kind.isSecret ? this.#seal(body, place) : body }),
     );
     this.#resourceVersion = resourceVersion;
     return this.#cache(kindName(kind)).set(keyOf(namespace, name), body, resourceVersion) as T;
+  }
+
+  #seal(body: string, place: SealPlace): string {
+    if (!this.#box) throw new Error('the store is not open');
+    return this.#box.seal(body, place);
   }
 
   /** Memory changes only after this has returned, so a failed write leaves no trace in either place. */

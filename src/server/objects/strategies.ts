@@ -16,7 +16,7 @@ export interface StrategyContext {
   readonly podOperations: PodOperations;
   /** Of the one node there is. */
   readonly nodeName: string;
-  /** Every namespaced kind: what may keep a namespace from being deleted. */
+  /** All kinds: what goes with its namespace is among them. */
   readonly kinds: readonly AnyKind[];
 }
 
@@ -82,10 +82,10 @@ function namespaceStrategy({ store, kinds }: StrategyContext): Strategy<Namespac
           kind: namespaceKind.plural,
         });
       }
-      // Events die with their namespace; everything else must be gone before, and pods take their time.
-      const inside = kinds.filter((kind) => kind.namespaced && kind.kind !== 'Event');
-      const left = inside.find((kind) => store.list(kind, { namespace: name }).items.length > 0);
-      if (left) throw conflict(namespaceKind, name, `the namespace still has ${left.plural}; delete them first`);
+      // Pods take their time, so they must be gone before; everything else goes with its namespace.
+      if (store.list(podKind, { namespace: name }).items.length > 0) {
+        throw conflict(namespaceKind, name, 'the namespace still has pods; delete them first');
+      }
       for (const kind of kinds.filter(({ namespaced }) => namespaced)) {
         for (const { metadata } of store.list(kind, { namespace: name }).items) {
           store.delete(kind, name, metadata.name, {}, { durable: false });

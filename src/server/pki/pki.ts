@@ -3,9 +3,9 @@ import { mkdirSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { dirname, join } from 'node:path';
 import type { Logger } from '../../util/log.ts';
+import { readFileIfThere, writeFileAtomic } from '../../util/private-file.ts';
 import type { CertifiedKey } from './certificates.ts';
 import { readKubeconfig, renderKubeconfig } from './kubeconfig.ts';
-import { readFileIfThere, writeFileAtomic } from './private-file.ts';
 
 /** Renewed when less is left; checked at every start and once a day. */
 const renewBeforeMs = 30 * 24 * 3600 * 1000;

@@ -16,6 +16,9 @@ t.test('kinds are found by their path', async (t) => {
       ['nodes', 'no', false],
       ['namespaces', 'ns', false],
       ['events', 'ev', true],
+      ['configmaps', 'cm', true],
+      ['secrets', true],
+      ['serviceaccounts', 'sa', true],
     ],
   );
   t.equal(findKind('', 'v1', 'pods')?.kind, 'Pod');
