@@ -1,4 +1,4 @@
-import type { Node, NodeCondition, NodeStatus, Taint } from '../api/node.ts';
+import type { Node, NodeCondition, NodeRuntimeHandler, NodeStatus, Taint } from '../api/node.ts';
 import type { NodeResources } from './allocatable.ts';
 import type { MachineInfo } from './node-info.ts';
 
@@ -23,7 +23,7 @@ export type RuntimeHealth =
       readonly runtimeReady: RuntimeCondition;
       readonly networkReady: RuntimeCondition;
       readonly supplementalGroupsPolicy?: boolean;
-      readonly handlers?: NonNullable<NodeStatus['runtimeHandlers']>;
+      readonly handlers?: readonly NodeRuntimeHandler[];
     };
 
 /** Everything that the node object tells, but for what users wrote into it. */
@@ -102,7 +102,7 @@ export function nodeStatus(previous: NodeStatus | undefined, facts: NodeFacts, n
       architecture: machine.architecture,
       ...(facts.swapBytes > 0n && { swap: { capacity: Number(facts.swapBytes) } }),
     },
-    ...(up?.handlers && { runtimeHandlers: up.handlers }),
+    ...(up?.handlers?.length && { runtimeHandlers: [...up.handlers] }),
     ...(up?.supplementalGroupsPolicy !== undefined && {
       features: { supplementalGroupsPolicy: up.supplementalGroupsPolicy },
     }),

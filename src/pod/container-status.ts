@@ -46,7 +46,7 @@ export function containerStatus(
     containerID: `${settings.runtimeName}://${latest.id}`,
     ...(container.resources?.requests ? { allocatedResources: container.resources.requests } : {}),
     resources: container.resources ?? {},
-    ...mountStatuses(container),
+    ...mountStatuses(container, latest.recursiveReadOnlyPaths),
     ...(user ? { user: { linux: { ...user, supplementalGroups: [...user.supplementalGroups] } } } : {}),
   };
 }
@@ -174,13 +174,17 @@ function storedMessage(pod: Pod, container: ObservedContainer): string | undefin
   return ends.find((end) => end?.containerID?.endsWith(`//${container.id}`))?.message;
 }
 
-function mountStatuses(container: Container): Pick<ContainerStatus, 'volumeMounts'> {
+function mountStatuses(
+  container: Container,
+  recursiveReadOnlyPaths: readonly string[] = [],
+): Pick<ContainerStatus, 'volumeMounts'> {
   if (!container.volumeMounts?.length) return {};
+  const modeOf = (path: string) => (recursiveReadOnlyPaths.includes(path) ? 'Enabled' : 'Disabled');
   return {
     volumeMounts: container.volumeMounts.map(({ name, mountPath, readOnly }) => ({
       name,
       mountPath,
-      ...(readOnly ? { readOnly: true, recursiveReadOnly: 'Disabled' } : {}),
+      ...(readOnly ? { readOnly: true, recursiveReadOnly: modeOf(mountPath) } : {}),
     })),
   };
 }

@@ -12,6 +12,7 @@ import { renderHostsFile } from '../network/hosts.ts';
 import { containerConfig, runAsUserProblem } from '../runtime/container-config.ts';
 import type { PodSandboxConfig } from '../runtime/generated/runtime/v1/PodSandboxConfig.ts';
 import { RuntimeError } from '../runtime/runtime-error.ts';
+import { handlerFeatures } from '../runtime/runtime-monitor.ts';
 import { sandboxConfig } from '../runtime/sandbox-config.ts';
 import { containerMounts } from '../volumes/container-mounts.ts';
 import type { MountedVolumes } from '../volumes/volume-manager.ts';
@@ -233,6 +234,7 @@ async function makeContainerConfig(
     hostsFile: ground.hostsFile,
     terminationLog,
     subPaths: await volumes.mountSubPaths(pod, container, ground.volumes, subPaths),
+    recursiveReadOnlySupported: handlerFeatures(services.monitor.health, '').recursiveReadOnlyMounts,
   });
   const resources = containerLinuxResources(pod, container, settings.containerNode());
   return containerConfig(pod, container, {

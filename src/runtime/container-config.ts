@@ -5,7 +5,7 @@ import type { LinuxContainerSecurityContext } from './generated/runtime/v1/Linux
 import type { Mount } from './generated/runtime/v1/Mount.ts';
 import type { SecurityProfile } from './generated/runtime/v1/SecurityProfile.ts';
 import { containerAnnotations, containerLabels } from './labels.ts';
-import { namespaceOptions } from './sandbox-config.ts';
+import { namespaceOptions, supplementalGroups } from './sandbox-config.ts';
 
 /** Who an image says that its process runs as: a number, or a name that only the image's own files can resolve. */
 export type ImageUser = { readonly uid: bigint } | { readonly username: string } | undefined;
@@ -92,7 +92,7 @@ function securityContext(pod: Pod, container: Container, settings: ContainerSett
       addCapabilities: [...(own.capabilities?.add ?? [])],
       dropCapabilities: [...(own.capabilities?.drop ?? [])],
     },
-    supplementalGroups: [...(shared.supplementalGroups ?? [])],
+    ...supplementalGroups(pod),
     maskedPaths: [...settings.maskedPaths],
     readonlyPaths: [...READONLY_PATHS],
     seccomp: seccompProfile(pod, container, settings.defaultSeccomp),

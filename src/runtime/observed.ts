@@ -31,6 +31,8 @@ export interface ObservedContainer extends ContainerIdentity {
   readonly image: string;
   /** The image's digest reference where the runtime knows one. */
   readonly imageRef: string;
+  /** Paths in the container that are read-only with all that is mounted below them. */
+  readonly recursiveReadOnlyPaths: readonly string[];
   readonly user:
     | { readonly uid: number; readonly gid: number; readonly supplementalGroups: readonly number[] }
     | undefined;
@@ -85,6 +87,9 @@ export function toObservedContainer(
     message: status.message,
     image: status.image?.userSpecifiedImage || status.image?.image || '',
     imageRef: status.imageRef,
+    recursiveReadOnlyPaths: status.mounts
+      .filter((mount) => mount.recursiveReadOnly)
+      .map((mount) => mount.containerPath),
     user: user
       ? { uid: Number(user.uid), gid: Number(user.gid), supplementalGroups: user.supplementalGroups.map(Number) }
       : undefined,

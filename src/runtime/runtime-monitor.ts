@@ -1,5 +1,6 @@
 import type { Logger } from '../util/log.ts';
 import type { CriClient } from './cri-client.ts';
+import type { RuntimeHandler__Output } from './generated/runtime/v1/RuntimeHandler.ts';
 import { RuntimeError } from './runtime-error.ts';
 
 /** One of the runtime's own conditions, as CRI's Status call gives it. */
@@ -23,7 +24,22 @@ export type RuntimeHealth =
       readonly runtimeReady: RuntimeCondition;
       readonly networkReady: RuntimeCondition;
       readonly supplementalGroupsPolicy: boolean;
+      /** By name; '' is the default one. Empty where the runtime does not tell. */
+      readonly handlers: readonly RuntimeHandler[];
     };
+
+/** What a low-level runtime such as runc can do. */
+export interface RuntimeHandler {
+  readonly name: string;
+  readonly features: { readonly recursiveReadOnlyMounts: boolean; readonly userNamespaces: boolean };
+}
+
+/** What the handler of this name can do; nothing where that is not known. PURE. */
+export function handlerFeatures(health: RuntimeHealth, name: string): RuntimeHandler['features'] {
+  const handlers = health.state === 'up' ? health.handlers : [];
+  const none = { recursiveReadOnlyMounts: false, userNamespaces: false };
+  return handlers.find((handler) => handler.name === name)?.features ?? none;
+}
 
 /** Why containers cannot be worked with at all, or undefined when they can. PURE. */
 export function runtimeProblem(health: RuntimeHealth): string | undefined {
@@ -133,6 +149,7 @@ export class RuntimeMonitor {
         runtimeReady: conditionOf('RuntimeReady'),
         networkReady: conditionOf('NetworkReady'),
         supplementalGroupsPolicy: status.features?.supplementalGroupsPolicy ?? false,
+        handlers: toHandlers(status.runtimeHandlers),
       };
     } catch (error) {
       if (!(error instanceof RuntimeError)) throw error;
@@ -147,4 +164,17 @@ export class RuntimeMonitor {
     const { runtimeName, runtimeVersion } = await this.#options.client.version(options);
     return { name: runtimeName, version: runtimeVersion };
   }
+}
+
+/** In an order of its own: the runtime's changes from answer to answer. */
+function toHandlers(handlers: readonly RuntimeHandler__Output[]): RuntimeHandler[] {
+  return handlers
+    .map(({ name, features }) => ({
+      name,
+      features: {
+        recursiveReadOnlyMounts: features?.recursiveReadOnlyMounts ?? false,
+        userNamespaces: features?.userNamespaces ?? false,
+      },
+    }))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
 }

@@ -41,7 +41,7 @@ export function sandboxConfig(pod: Pod, settings: SandboxSettings): PodSandboxCo
         namespaceOptions: namespaceOptions(pod),
         privileged: spec.containers.some((container) => container.securityContext?.privileged === true),
         seccomp: { profileType: 'RuntimeDefault' },
-        supplementalGroups: [...(security.supplementalGroups ?? [])],
+        ...supplementalGroups(pod),
         ...(runAsUser === undefined ? {} : { runAsUser: { value: runAsUser } }),
         ...(runAsGroup === undefined ? {} : { runAsGroup: { value: runAsGroup } }),
       },
@@ -56,5 +56,17 @@ export function namespaceOptions(pod: Pod): NamespaceOption {
     network: hostNetwork ? 'NODE' : 'POD',
     ipc: hostIPC ? 'NODE' : 'POD',
     pid: hostPID ? 'NODE' : shareProcessNamespace ? 'POD' : 'CONTAINER',
+  };
+}
+
+/** The groups that every process of the pod is in besides its own: that of the volumes first, as a kubelet's. */
+export function supplementalGroups({ spec }: Pod): {
+  supplementalGroups: number[];
+  supplementalGroupsPolicy: 'Merge' | 'Strict';
+} {
+  const { fsGroup, supplementalGroups: groups = [], supplementalGroupsPolicy } = spec.securityContext ?? {};
+  return {
+    supplementalGroups: [...(fsGroup === undefined ? [] : [fsGroup]), ...groups],
+    supplementalGroupsPolicy: supplementalGroupsPolicy ?? 'Merge',
   };
 }

@@ -1,8 +1,9 @@
-import { closeSync, constants, fstatSync, openSync } from 'node:fs';
+import { closeSync, constants } from 'node:fs';
 import { opendir, readdir, rmdir, unlink } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
+import { bytePath, type Directory, openAbove, openDirectory } from './directory.ts';
 import { mountIdOf } from './mounts.ts';
-import { errorCode, O_PATH, pathOfHandle, UnsafePathError } from './safe-fs.ts';
+import { errorCode, pathOfHandle } from './safe-fs.ts';
 
 /** A tree has something mounted in it: removing on would delete what belongs to someone else. */
 export class MountPointError extends Error {
@@ -23,14 +24,6 @@ const SMALL_DIRECTORY_BYTES = 256 * 1024;
 const KEEP_LISTS_TO_DEPTH = 64;
 /** So often may a directory get new entries while it is being emptied, before this is given up. */
 const MAX_REFILLS = 100;
-
-/** An open directory (O_PATH). */
-interface Directory {
-  readonly fd: number;
-  readonly device: bigint;
-  readonly inode: bigint;
-  readonly isSmall: boolean;
-}
 
 /** A directory on the way from the root of the removal to where it is now. Only the last of them is open. */
 interface Frame {
@@ -104,7 +97,7 @@ class TreeRemoval {
         }
         const emptied = this.#top();
         if (this.#frames.length > 1) {
-          const above = this.#ascend(current);
+          const above = openAbove(current, this.#frames.at(-2), this.#path);
           closeSync(current.fd);
           current = above;
           this.#frames.pop();
@@ -146,15 +139,6 @@ class TreeRemoval {
     return child;
   }
 
-  /** Opens the directory above. It must be the one that we came from: a tree that was moved meanwhile leads elsewhere. */
-  #ascend(from: Directory): Directory {
-    const expected = this.#frames.at(-2);
-    const above = openDirectory(bytePath(from, '..'));
-    if (above.device === expected?.device && above.inode === expected.inode) return above;
-    closeSync(above.fd);
-    throw new UnsafePathError(this.#path, 'was moved while it was being removed');
-  }
-
   /** Removes what can be removed at once. The name of a directory that has to be emptied first, or undefined: all gone. */
   async #nextSubdirectory(directory: Directory): Promise<string | undefined> {
     const frame = this.#top();
@@ -192,12 +176,6 @@ class TreeRemoval {
   }
 }
 
-function openDirectory(path: Buffer, flags = 0): Directory {
-  const fd = openSync(path, O_PATH | constants.O_DIRECTORY | flags);
-  const { dev, ino, size } = fstatSync(fd, { bigint: true });
-  return { fd, device: dev, inode: ino, isSmall: size < SMALL_DIRECTORY_BYTES };
-}
-
 interface Entry {
   readonly name: string;
   readonly isDirectory: boolean;
@@ -205,7 +183,7 @@ interface Entry {
 
 async function list(directory: Directory): Promise<{ entries: Entry[]; isAll: boolean }> {
   const path = pathOfHandle(directory);
-  if (directory.isSmall) {
+  if (directory.size < SMALL_DIRECTORY_BYTES) {
     const all = await readdir(path, { encoding: 'latin1', withFileTypes: true });
     return { entries: all.map((entry) => ({ name: entry.name, isDirectory: entry.isDirectory() })), isAll: true };
   }
@@ -250,8 +228,4 @@ async function removeEntry(
         throw new Error(`cannot remove ${shownPath}: ${errorCode(error) ?? String(error)}`, { cause: error });
     }
   }
-}
-
-function bytePath(directory: Directory, name: string): Buffer {
-  return Buffer.concat([Buffer.from(`${pathOfHandle(directory)}/`), Buffer.from(name, 'latin1')]);
 }

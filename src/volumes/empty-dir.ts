@@ -5,6 +5,7 @@ import type { EmptyDirVolumeSource } from '../api/pod.ts';
 import { quantityBytes } from '../api/quantity.ts';
 import { mountIdOf, mountTmpfs } from '../util/mounts.ts';
 import { errorCode, O_PATH, openDirectoryAt, pathOfHandle, UnsafePathError } from '../util/safe-fs.ts';
+import { applyFsGroup, type FsGroup, fsGroupMode } from './fs-group.ts';
 import { OWN_DIRECTORY_MODE } from './pod-directory.ts';
 
 /** Any user of any container may write. */
@@ -20,6 +21,8 @@ export interface EmptyDirFacts {
   readonly nodeAllocatableMemoryBytes: bigint;
   /** As uname(2) has it, such as `6.1.0-18-amd64`. */
   readonly kernelRelease: string;
+  /** The group that the volume is made for. What is in it later has the group from it. */
+  readonly fsGroup?: FsGroup;
 }
 
 /**
@@ -37,7 +40,7 @@ export async function mountEmptyDir(
   const { medium = '' } = source;
   if (medium !== '' && medium !== 'Memory')
     throw new Error(`emptyDir medium ${JSON.stringify(medium)} is not supported`);
-  await ensureDirectory(facts.parent, name);
+  await ensureDirectory(facts.parent, name, facts.fsGroup);
   if (medium === 'Memory') await ensureTmpfs(facts.parent, name, tmpfsOptions(source, facts), signal);
   return path;
 }
@@ -61,8 +64,11 @@ export function tmpfsOptions(source: EmptyDirVolumeSource, facts: EmptyDirFacts)
   const bytes = memoryVolumeBytes(source, facts);
   const [major = 0, minor = 0] = facts.kernelRelease.split('.').map((part) => Number.parseInt(part, 10));
   const canForbidSwap = major > 6 || (major === 6 && minor >= 3);
+  const { fsGroup } = facts;
+  const mode = fsGroup ? fsGroupMode(VOLUME_MODE, true) : VOLUME_MODE;
   return [
-    `mode=0${VOLUME_MODE.toString(8)}`,
+    `mode=0${mode.toString(8)}`,
+    ...(fsGroup ? [`gid=${fsGroup.gid}`] : []),
     ...(bytes === undefined ? [] : [`size=${bytes}`]),
     ...(canForbidSwap ? ['noswap'] : []),
   ];
@@ -72,7 +78,7 @@ export function tmpfsOptions(source: EmptyDirVolumeSource, facts: EmptyDirFacts)
  * Under a name that no volume has, and renamed when it is as it should be: the mode is never set again, because a
  * container may have changed it, and a crash on the way must not leave it wrong for good.
  */
-async function ensureDirectory(parent: string, name: string): Promise<void> {
+async function ensureDirectory(parent: string, name: string, fsGroup: FsGroup | undefined): Promise<void> {
   const path = join(parent, name);
   try {
     if (!(await lstat(path)).isDirectory()) throw new UnsafePathError(path, 'is not a directory');
@@ -88,6 +94,7 @@ async function ensureDirectory(parent: string, name: string): Promise<void> {
     if (errorCode(error) !== 'EEXIST') throw error;
   }
   await chmod(unfinished, VOLUME_MODE);
+  if (fsGroup) await applyFsGroup(unfinished, fsGroup);
   await rename(unfinished, path);
 }
 

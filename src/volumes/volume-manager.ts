@@ -9,6 +9,7 @@ import { MountPointError, removeTree } from '../util/remove-tree.ts';
 import { errorCode, O_PATH, openBeneath, openTrustedDirectory } from '../util/safe-fs.ts';
 import { ContainerMountError, type MountedVolume, type MountedVolumes } from './container-mounts.ts';
 import { mountEmptyDir } from './empty-dir.ts';
+import { fsGroupOf } from './fs-group.ts';
 import { checkHostPath } from './host-path.ts';
 import {
   emptyDirsDirectory,
@@ -225,11 +226,13 @@ export class VolumeManager {
     const { podsDir, kernelRelease, podMemoryLimitBytes, nodeAllocatableMemoryBytes } = this.#options;
     // A volume without any source is an emptyDir.
     const source = emptyDir ?? {};
+    const fsGroup = fsGroupOf(pod);
     const facts = {
       parent: emptyDirsDirectory(podsDir, pod.metadata.uid),
       podMemoryLimitBytes: podMemoryLimitBytes(pod),
       nodeAllocatableMemoryBytes: nodeAllocatableMemoryBytes(),
       kernelRelease,
+      ...(fsGroup ? { fsGroup } : {}),
     };
     return { hostPath: await mountEmptyDir(pathComponent(name), source, facts, signal), isManaged: true };
   }

@@ -76,6 +76,7 @@ export function container(name: 'a' | 'b', change: Partial<ObservedContainer> = 
     message: '',
     image: name === 'a' ? 'one' : 'two',
     imageRef: `sha256:${name}`,
+    recursiveReadOnlyPaths: [],
     user: undefined,
     ...change,
   };

@@ -140,3 +140,16 @@ t.test('namespaces are shared as the manifest says', async (t) => {
   const host = podWith({ hostNetwork: true, hostIPC: true, hostPID: true });
   t.same(namespaceOptions(host), { network: 'NODE', ipc: 'NODE', pid: 'NODE' });
 });
+
+t.test('the group of the volumes is one of each process', async (t) => {
+  const groupsOf = (securityContext: Pod['spec']['securityContext']) => {
+    const { supplementalGroups, supplementalGroupsPolicy } = security({}, { securityContext }) ?? {};
+    return { supplementalGroups, supplementalGroupsPolicy };
+  };
+  t.same(groupsOf({}), { supplementalGroups: [], supplementalGroupsPolicy: 'Merge' });
+  t.same(groupsOf({ fsGroup: 2, supplementalGroups: [3, 4], supplementalGroupsPolicy: 'Strict' }), {
+    supplementalGroups: [2, 3, 4],
+    supplementalGroupsPolicy: 'Strict',
+  });
+  t.same(groupsOf({ fsGroup: 0 }).supplementalGroups, [0], 'also the group of root');
+});

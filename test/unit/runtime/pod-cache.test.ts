@@ -92,6 +92,7 @@ function containerStatus(id: string, labels: Record<string, string>): ContainerS
     message: '',
     labels,
     annotations: { 'io.kubernetes.container.restartCount': '4' },
+    mounts: [],
     logPath: '',
     imageId: '',
     user: null,

@@ -30,3 +30,8 @@ t.test('swap is forbidden where the kernel knows how', async (t) => {
     t.strictSame(options(recent), [...common, 'noswap'], recent);
   }
 });
+
+t.test('a volume in memory is born with the group that it is shared with', async (t) => {
+  const options = tmpfsOptions({ sizeLimit: '64Ki' }, { ...facts, kernelRelease: '5.15.0', fsGroup: { gid: 2000 } });
+  t.strictSame(options, ['mode=02777', 'gid=2000', 'size=65536']);
+});

@@ -3,6 +3,7 @@
 import type { ContainerMetadata as _runtime_v1_ContainerMetadata, ContainerMetadata__Output as _runtime_v1_ContainerMetadata__Output } from '../../runtime/v1/ContainerMetadata.ts';
 import type { ContainerState as _runtime_v1_ContainerState, ContainerState__Output as _runtime_v1_ContainerState__Output } from '../../runtime/v1/ContainerState.ts';
 import type { ImageSpec as _runtime_v1_ImageSpec, ImageSpec__Output as _runtime_v1_ImageSpec__Output } from '../../runtime/v1/ImageSpec.ts';
+import type { Mount as _runtime_v1_Mount, Mount__Output as _runtime_v1_Mount__Output } from '../../runtime/v1/Mount.ts';
 import type { ContainerUser as _runtime_v1_ContainerUser, ContainerUser__Output as _runtime_v1_ContainerUser__Output } from '../../runtime/v1/ContainerUser.ts';
 import type { Long } from '@grpc/proto-loader';
 
@@ -20,6 +21,7 @@ export interface ContainerStatus {
   'message'?: (string);
   'labels'?: ({[key: string]: string});
   'annotations'?: ({[key: string]: string});
+  'mounts'?: (_runtime_v1_Mount)[];
   'logPath'?: (string);
   'imageId'?: (string);
   'user'?: (_runtime_v1_ContainerUser | null);
@@ -39,6 +41,7 @@ export interface ContainerStatus__Output {
   'message': (string);
   'labels': ({[key: string]: string});
   'annotations': ({[key: string]: string});
+  'mounts': (_runtime_v1_Mount__Output)[];
   'logPath': (string);
   'imageId': (string);
   'user': (_runtime_v1_ContainerUser__Output | null);

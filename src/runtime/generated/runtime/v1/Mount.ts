@@ -1,6 +1,7 @@
 // Original file: proto/cri/runtime.proto
 
 import type { MountPropagation as _runtime_v1_MountPropagation, MountPropagation__Output as _runtime_v1_MountPropagation__Output } from '../../runtime/v1/MountPropagation.ts';
+import type { IDMapping as _runtime_v1_IDMapping, IDMapping__Output as _runtime_v1_IDMapping__Output } from '../../runtime/v1/IDMapping.ts';
 
 export interface Mount {
   'containerPath'?: (string);
@@ -8,6 +9,8 @@ export interface Mount {
   'readonly'?: (boolean);
   'selinuxRelabel'?: (boolean);
   'propagation'?: (_runtime_v1_MountPropagation);
+  'uidMappings'?: (_runtime_v1_IDMapping)[];
+  'gidMappings'?: (_runtime_v1_IDMapping)[];
   'recursiveReadOnly'?: (boolean);
 }
 
@@ -17,5 +20,7 @@ export interface Mount__Output {
   'readonly': (boolean);
   'selinuxRelabel': (boolean);
   'propagation': (_runtime_v1_MountPropagation__Output);
+  'uidMappings': (_runtime_v1_IDMapping__Output)[];
+  'gidMappings': (_runtime_v1_IDMapping__Output)[];
   'recursiveReadOnly': (boolean);
 }
