@@ -22,6 +22,7 @@ import { type NodeCapacity, readCapacity } from './node/capacity.ts';
 import { readHostIPs } from './node/host-ip.ts';
 import { type MachineInfo, readMachineInfo } from './node/node-info.ts';
 import { NodeStatusManager } from './node/node-status.ts';
+import { Arrivals } from './pod/arrivals.ts';
 import { removeOrphans } from './pod/orphans.ts';
 import { PodApi } from './pod/pod-api.ts';
 import { PodManager } from './pod/pod-manager.ts';
@@ -105,6 +106,7 @@ class MiniKubelet implements Daemon {
   readonly #client: CriClient;
   readonly #monitor: RuntimeMonitor;
   readonly #recorder: EventRecorder;
+  readonly #arrivals: Arrivals;
   readonly #nodeStatus: NodeStatusManager;
   readonly #probeMetrics = new ProbeMetrics();
   #machine: Machine | undefined;
@@ -144,6 +146,15 @@ class MiniKubelet implements Daemon {
       logger,
       ttlMs: config.eventTTLMs,
     });
+    this.#arrivals = new Arrivals({
+      store: this.#store,
+      recorder: this.#recorder,
+      nodeName: config.nodeName,
+      runtimeProblem: () => {
+        const { health } = this.#monitor;
+        return health.state === 'unknown' ? undefined : runtimeProblem(health);
+      },
+    });
     this.#nodeStatus = new NodeStatusManager({
       store: this.#store,
       kind: nodeKind,
@@ -169,6 +180,7 @@ class MiniKubelet implements Daemon {
       onChange: (uid) => this.#podManager?.observedChanged(uid),
     });
     await this.#nodeStatus.start();
+    this.#arrivals.start();
     const { podLogsDir } = this.#config;
     const podApi = new PodApi({ store: this.#store, cache: this.#cache, clock: systemClock, logDirectory: podLogsDir });
     this.#server = this.#makeServer(podApi);
@@ -184,6 +196,7 @@ class MiniKubelet implements Daemon {
     await this.#manifests?.stop();
     await this.#staticPods?.stop();
     await this.#server?.stop();
+    this.#arrivals.stop();
     clearInterval(this.#relistTimer);
     await this.#logRotator?.stop();
     await this.#monitor.stop();
@@ -249,8 +262,10 @@ class MiniKubelet implements Daemon {
       isRuntimeReady(health) ? 'the container runtime is ready' : 'the container runtime is not ready',
     );
     this.#nodeStatus.runtimeStatus(health);
-    if (!isRuntimeReady(health)) this.#podManager?.runtimeLost();
-    else if (!isRuntimeReady(before)) this.#settling = this.#settling.then(() => this.#settle());
+    if (!isRuntimeReady(health)) {
+      this.#podManager?.runtimeLost();
+      this.#arrivals.runtimeLost();
+    } else if (!isRuntimeReady(before)) this.#settling = this.#settling.then(() => this.#settle());
     else if (networkProblem(before) && !networkProblem(health)) this.#podManager?.retryAll();
   }
 

@@ -5,6 +5,7 @@ import type { KubeObject } from '../api/meta.ts';
 import type { Store } from '../store/store.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Logger } from '../util/log.ts';
+import { COMBINED_PREFIX, SimilarEvents } from './similar-events.ts';
 import { TokenBucket } from './token-bucket.ts';
 
 export interface EventRecorderOptions {
@@ -17,11 +18,21 @@ export interface EventRecorderOptions {
   readonly ttlMs?: number;
 }
 
+type NewEvent = Omit<Event, 'count' | 'lastTimestamp'>;
+
 /** Something that happened and is not stored yet; several of the same are one. */
 interface Pending {
-  readonly event: Omit<Event, 'count' | 'lastTimestamp'>;
+  event: NewEvent;
   count: number;
   lastMs: number;
+}
+
+/** The stored event that counts a repetition. */
+interface Stored {
+  readonly namespace: string;
+  readonly name: string;
+  /** Repetitions that came too fast to be written: they count with the next that is. */
+  unwritten: number;
 }
 
 const component = 'mini-kubelet';
@@ -56,7 +67,8 @@ export class EventRecorder {
   readonly #ttlMs: number;
   readonly #pending = new Map<string, Pending>();
   /** Which stored event counts a repetition, by what makes them the same. */
-  readonly #stored = new Map<string, { namespace: string; name: string }>();
+  readonly #stored = new Map<string, Stored>();
+  readonly #similar = new SimilarEvents();
   readonly #objectBuckets = new Map<string, TokenBucket>();
   readonly #totalBucket: TokenBucket;
   #flushTimer: NodeJS.Timeout | undefined;
@@ -76,7 +88,7 @@ export class EventRecorder {
   start(): void {
     for (const event of this.#store.list(eventKind).items) {
       const { namespace, name } = event.metadata;
-      if (event.source?.component === component) this.#stored.set(keyOf(event), { namespace, name });
+      if (event.source?.component === component) this.#stored.set(keyOf(event), { namespace, name, unwritten: 0 });
     }
     this.#purgeTimer = setInterval(() => this.#purge(), purgeEveryMs).unref();
     this.#purge();
@@ -94,18 +106,24 @@ export class EventRecorder {
    */
   event(involved: KubeObject, type: 'Normal' | 'Warning', reason: string, message: string, fieldPath?: string): void {
     const now = this.#clock.now();
-    const event = this.#newEvent(involved, type, reason, message.slice(0, maxMessageLength), fieldPath, now);
-    if (!this.#isLetThrough(event)) {
-      this.#dropped += 1;
-      return;
-    }
+    const single = this.#newEvent(involved, type, reason, shorten(message), fieldPath, now);
+    const isTooMany = this.#similar.isTooMany(similarityOf(single), message, this.#clock.monotonicMs());
+    const event = isTooMany ? { ...single, message: shorten(`${COMBINED_PREFIX}${message}`) } : single;
     const key = keyOf(event);
-    const same = this.#pending.get(key);
+    const isLetThrough = this.#isLetThrough(event);
+    const [same, stored] = [this.#pending.get(key), this.#stored.get(key)];
     if (same) {
+      same.event = event;
       same.count += 1;
       same.lastMs = now;
-    } else {
+    } else if (isLetThrough) {
       this.#pending.set(key, { event, count: 1, lastMs: now });
+    } else if (stored) {
+      stored.unwritten += 1;
+      return;
+    } else {
+      this.#dropped += 1;
+      return;
     }
     this.#flushTimer ??= setTimeout(() => this.flush(), flushAfterMs).unref();
   }
@@ -135,17 +153,24 @@ export class EventRecorder {
         eventKind,
         known.namespace,
         known.name,
-        (current) => ({ ...current, count: (current.count ?? 1) + count, lastTimestamp }),
+        // Combined events tell the latest of them.
+        (current) => ({
+          ...current,
+          message: event.message,
+          count: (current.count ?? 1) + known.unwritten + count,
+          lastTimestamp,
+        }),
         { durable: false },
       );
+      known.unwritten = 0;
       return;
     }
     const { namespace, name } = event.metadata;
     this.#store.create(eventKind, { ...event, count, lastTimestamp }, { durable: false });
-    this.#stored.set(key, { namespace, name });
+    this.#stored.set(key, { namespace, name, unwritten: 0 });
   }
 
-  #isLetThrough(event: Pending['event']): boolean {
+  #isLetThrough(event: NewEvent): boolean {
     const now = this.#clock.monotonicMs();
     const { uid, kind, name, namespace } = event.involvedObject;
     const object = uid ?? `${kind}/${namespace}/${name}`;
@@ -187,7 +212,7 @@ export class EventRecorder {
     message: string,
     fieldPath: string | undefined,
     now: number,
-  ): Pending['event'] {
+  ): NewEvent {
     const namespace = metadata.namespace ?? 'default';
     return {
       apiVersion: 'v1',
@@ -219,9 +244,19 @@ export class EventRecorder {
 }
 
 /** Two events with the same key are one that happened twice. */
-function keyOf({ involvedObject, type, reason, message }: Omit<Event, 'count' | 'lastTimestamp'>): string {
-  const { kind, namespace, name, uid, fieldPath } = involvedObject;
-  return JSON.stringify([kind, namespace, name, uid, fieldPath, type, reason, message]);
+function keyOf(event: NewEvent): string {
+  if (event.message?.startsWith(COMBINED_PREFIX)) return similarityOf(event);
+  return JSON.stringify([similarityOf(event), event.involvedObject.fieldPath, event.message]);
+}
+
+/** Two events with the same similarity differ in their message, or in the part of the object that they are about. */
+function similarityOf({ involvedObject, type, reason }: NewEvent): string {
+  const { kind, namespace, name, uid } = involvedObject;
+  return JSON.stringify([kind, namespace, name, uid, type, reason]);
+}
+
+function shorten(message: string): string {
+  return message.slice(0, maxMessageLength);
 }
 
 function lastTime({ lastTimestamp, eventTime, series, metadata }: Event): number {

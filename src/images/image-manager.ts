@@ -77,17 +77,25 @@ export class ImageManager {
     if (invalid !== undefined) {
       const message = `Failed to apply default image tag "${image}": couldn't parse image name "${image}": ${invalid}`;
       this.#event(pod, container, 'Warning', 'InspectFailed', message);
+      this.#event(pod, container, 'Warning', 'Failed', 'Error: InvalidImageName');
       throw new ImageError('InvalidImageName', message, NEVER_PULL_RETRY_MS);
     }
     const policy = container.imagePullPolicy ?? 'IfNotPresent';
     const present = policy === 'Always' ? undefined : await this.#inspect(image, signal);
     if (present) {
-      this.#event(pod, container, 'Normal', 'Pulled', `Container image "${image}" already present on machine`);
+      this.#event(
+        pod,
+        container,
+        'Normal',
+        'Pulled',
+        `Container image "${image}" already present on machine and can be accessed by the pod`,
+      );
       return present;
     }
     if (policy === 'Never') {
       const message = `Container image "${image}" is not present with pull policy of Never`;
       this.#event(pod, container, 'Warning', 'ErrImageNeverPull', message);
+      this.#event(pod, container, 'Warning', 'Failed', 'Error: ErrImageNeverPull');
       throw new ImageError('ErrImageNeverPull', message, NEVER_PULL_RETRY_MS);
     }
     return await this.#pull(pod, container, image, sandboxConfig, signal);
@@ -111,6 +119,7 @@ export class ImageManager {
     if (held) {
       const message = `Back-off pulling image "${image}": ${held.reason}: ${held.message}`;
       this.#event(pod, container, 'Normal', 'BackOff', `Back-off pulling image "${image}"`);
+      this.#event(pod, container, 'Warning', 'Failed', 'Error: ImagePullBackOff');
       throw new ImageError('ImagePullBackOff', message, held.leftMs);
     }
     const askedAt = clock.monotonicMs();

@@ -14,6 +14,7 @@ import { plan } from './plan.ts';
 import { containerProblem, isInterruption, messageOf, podProblem, StepError } from './problems.ts';
 import type { PodServices } from './services.ts';
 import { statusOf } from './status.ts';
+import { statusEvents } from './status-events.ts';
 import { readTerminationMessages } from './termination-messages.ts';
 import { withoutUnfinishedStarts } from './unfinished-start.ts';
 
@@ -340,7 +341,12 @@ export class PodWorker {
       },
       clock.now(),
     );
-    this.#storeStatus(current, status);
+    const isStored = this.#storeStatus(current, status) !== undefined;
+    if (!isStored) return;
+    for (const { reason, message, containerName } of statusEvents(current, status)) {
+      const path = containerName === undefined ? undefined : `spec.containers{${containerName}}`;
+      services.recorder.event(current, 'Warning', reason, message, path);
+    }
   }
 
   #networkProblem(pod: Pod, observed: ObservedPod): Problem | undefined {

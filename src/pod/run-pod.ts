@@ -62,6 +62,10 @@ export async function runPod(
   action: ActionOf<'runPod'>,
   signal: AbortSignal,
 ): Promise<RunPodResult> {
+  if (action.sandboxId === undefined && action.stopFirst.length > 0) {
+    const message = 'Pod sandbox changed, it will be killed and re-created.';
+    services.recorder.event(pod, 'Normal', 'SandboxChanged', message);
+  }
   const cgroupParent = await step('FailedCreatePodCgroup', services.cgroups.ensurePod(pod));
   const config = await makeSandboxConfig(services, pod, action.attempt, cgroupParent);
 
@@ -200,7 +204,7 @@ async function ensureCreated(
       throw new StepError('CreateContainerError', messageOf(error), error);
     });
   cache.trackContainer(id, ground.sandboxId);
-  recorder.event(pod, 'Normal', 'Created', `Created container: ${container.name}`, fieldPath(container));
+  recorder.event(pod, 'Normal', 'Created', 'Container created', fieldPath(container));
   return id;
 }
 
@@ -289,7 +293,7 @@ async function startContainer(
     await cache.refreshContainer(containerId, ground.sandboxId);
   }
   const { namespace = '', name = '', uid = '' } = pod.metadata;
-  recorder.event(pod, 'Normal', 'Started', `Started container ${container.name}`, fieldPath(container));
+  recorder.event(pod, 'Normal', 'Started', 'Container started', fieldPath(container));
   await linkContainerLog(
     settings,
     { metadata: { namespace, name, uid } },

@@ -30,6 +30,7 @@ t.test('without a network: pods wait and say so, pods of the host network start'
   await daemon.createPod(singleManifest('waiting'));
   const waiting = await daemon.waitForExistingPod('waiting', ({ status }) => status?.reason !== undefined);
   t.match(waiting.status, { phase: 'Pending', reason: 'NetworkPluginNotReady', message: /^network is not ready: / });
+  await waitForEvent(daemon, waiting.metadata.name, /^NetworkNotReady: network is not ready: NetworkReady=false/);
   await daemon.createPod(singleManifest('of-the-host', { hostNetwork: true }));
   await daemon.waitForExistingPod('of-the-host', isReady);
   await daemon.createPod(singleManifest('passing'));

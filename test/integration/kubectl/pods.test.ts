@@ -63,7 +63,7 @@ for (const suite of suites) {
       ),
     );
     const described = await ok('describe pod web');
-    for (const line of [/Status: +Running/, /QoS Class: +Burstable/, /Ready +True/, /Started container main/]) {
+    for (const line of [/Status: +Running/, /QoS Class: +Burstable/, /Ready +True/, /Started .* Container started/]) {
       t.match(described, line);
     }
     t.equal(await ok('logs web -c main'), 'hello from main');

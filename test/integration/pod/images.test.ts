@@ -61,7 +61,7 @@ t.test('an image is pulled once by its tag, and used by its digest without askin
   await daemon.createPod(manifest('digest', byTag.imageID ?? ''));
   const byDigest = statusOf(await daemon.waitForExistingPod('digest', isReady), 'a');
   t.equal(byDigest.imageID, byTag.imageID);
-  t.ok(await told('digest', /^Pulled: Container image .* already present on machine/));
+  t.ok(await told('digest', /^Pulled: Container image .* already present on machine and can be accessed by the pod$/));
   t.equal(registry.pulls('app'), 1, 'no second pull');
   for (const name of ['tag', 'digest']) await daemon.deletePod(name);
 });

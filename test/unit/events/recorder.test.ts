@@ -124,13 +124,47 @@ t.test('counting goes on after a restart, and after a client deleted the event',
 
 t.test('one object cannot flood the store, and not silence another', async (t) => {
   const { recorder, clock, events } = begin(t);
-  for (let i = 0; i < 1_000; i++) recorder.event(pod, 'Warning', 'Unhealthy', `message ${i}`);
+  for (let i = 0; i < 1_000; i++) recorder.event(pod, 'Warning', `Reason${i}`, 'too much');
   recorder.event(node, 'Normal', 'NodeReady', 'ready');
   t.equal(events().length, 26);
   clock.ms += 5 * 60_000;
-  recorder.event(pod, 'Warning', 'Unhealthy', 'five minutes later');
-  recorder.event(pod, 'Warning', 'Unhealthy', 'and another');
+  recorder.event(pod, 'Warning', 'Late', 'five minutes later');
+  recorder.event(pod, 'Warning', 'Later', 'and another');
   t.equal(events().length, 27);
+});
+
+t.test('what came too fast to be written is counted all the same', async (t) => {
+  const { recorder, clock, events } = begin(t);
+  for (let i = 0; i < 25; i++) recorder.event(pod, 'Warning', 'Unhealthy', 'no answer');
+  t.match(events(), [{ count: 25 }]);
+  for (let i = 0; i < 10; i++) recorder.event(pod, 'Warning', 'Unhealthy', 'no answer');
+  clock.ms += 5 * 60_000;
+  recorder.event(pod, 'Warning', 'Unhealthy', 'no answer');
+  t.match(events(), [{ count: 36, lastTimestamp: '2026-01-01T00:05:00Z' }]);
+});
+
+t.test('from the tenth message on, similar events are told as one, by its latest words', async (t) => {
+  const path = `${t.testdir({})}/store.db`;
+  const { recorder, events, store } = begin(t, path);
+  for (let i = 1; i <= 12; i++) recorder.event(pod, 'Warning', 'Failed', `message ${i}`, `spec.containers{c${i % 2}}`);
+  recorder.event(pod, 'Warning', 'Unhealthy', 'another reason');
+  recorder.event(pod, 'Normal', 'Failed', 'another type');
+  const told = () => events().map(({ message, count }) => `${count} ${message}`);
+  const singles = Array.from({ length: 9 }, (_, i) => `1 message ${i + 1}`);
+  t.same(
+    told().sort(),
+    [...singles, '3 (combined from similar events): message 12', '1 another reason', '1 another type'].sort(),
+  );
+  recorder.stop();
+  store.close();
+
+  const second = begin(t, path);
+  for (let i = 21; i <= 30; i++) second.recorder.event(pod, 'Warning', 'Failed', `message ${i}`);
+  const combined = () => second.events().filter(({ message }) => message?.startsWith('(combined'));
+  t.match(combined(), [{ count: 4, message: /message 30$/ }], 'the count goes on after a restart');
+  second.clock.ms += 601_000;
+  second.recorder.event(pod, 'Warning', 'Failed', 'message 31');
+  t.match(combined(), [{ count: 4 }], 'after ten quiet minutes each is told alone again');
 });
 
 t.test('all objects together cannot flood it either', async (t) => {
