@@ -1,14 +1,11 @@
+import type { ConfigSources } from '../api/config-sources.ts';
+import { containerNamed, type DownwardFacts, podFieldValue, resourceFieldValue } from '../api/downward-api.ts';
 import { expand } from '../api/expansion.ts';
-import type { Container, EnvVar, Pod } from '../api/pod.ts';
-import { cpuMilli, quantityNumber } from '../api/quantity.ts';
+import type { Container, EnvFromSource, EnvVar, Pod } from '../api/pod.ts';
 
 /** What a container's environment can tell of its pod and node beside the manifest. */
-export interface EnvironmentFacts {
-  readonly podIPs: readonly string[];
-  readonly hostIPs: readonly string[];
-  readonly nodeName: string;
-  /** What "unlimited" means here: the node's allocatable, as quantities. */
-  readonly allocatable: Readonly<Record<string, string>>;
+export interface EnvironmentFacts extends DownwardFacts {
+  readonly sources: ConfigSources;
 }
 
 export interface EnvEntry {
@@ -20,22 +17,36 @@ export interface EnvEntry {
 export class EnvironmentError extends Error {}
 
 /**
- * The container's environment in the manifest's order. A later variable may use earlier ones as `$(NAME)`; of two with
- * the same name the later one wins, at its own place. PURE.
+ * The container's environment in the manifest's order, `envFrom` before `env`. A later variable of `env` may use earlier
+ * ones of `env` as `$(NAME)`; of two with the same name the later one wins, at its own place
+ * (makeEnvironmentVariables in pkg/kubelet/kubelet_pods.go). PURE.
  *
- * @throws EnvironmentError naming the variable.
+ * @throws EnvironmentError naming the variable or what is missing; never with a value.
  */
 export function containerEnvironment(pod: Pod, container: Container, facts: EnvironmentFacts): EnvEntry[] {
+  const fromSources = new Map<string, string>();
+  for (const source of container.envFrom ?? []) {
+    for (const [key, value] of variablesOf(source, facts.sources))
+      setLast(fromSources, `${source.prefix ?? ''}${key}`, value);
+  }
   const values = new Map<string, string>();
   for (const variable of container.env ?? []) {
     const value = variable.valueFrom
       ? valueFrom(pod, container, variable, facts)
       : expand(variable.value ?? '', values);
-    // A name that is set again moves to the end, so that what it was expanded from stands before it.
-    values.delete(variable.name);
-    values.set(variable.name, value);
+    // Without the optional source that it is from, a variable is not set, unless it was before.
+    if (value !== undefined) setLast(values, variable.name, value);
   }
-  return [...values].map(([key, value]) => ({ key, value }));
+  for (const [name, value] of values) setLast(fromSources, name, value);
+  return [...fromSources].map(([key, value]) => ({ key, value }));
+}
+
+/** A name that is set again moves to the end, so that what it was expanded from stands before it. */
+function setLast(values: Map<string, string>, name: string, value: string): void {
+  // The kernel ends a variable there: the program would see less than was written.
+  if (value.includes('\0')) throw new EnvironmentError(`env ${name}: the value has a NUL character`);
+  values.delete(name);
+  values.set(name, value);
 }
 
 /** `command` or `args` with `$(NAME)` filled in from the container's environment. PURE. */
@@ -71,69 +82,81 @@ function requireValue(_whole: string, name: string): never {
   throw new EnvironmentError(`missing value for ${JSON.stringify(name)}`);
 }
 
-function valueFrom(pod: Pod, container: Container, variable: EnvVar, facts: EnvironmentFacts): string {
-  const { fieldRef, resourceFieldRef } = variable.valueFrom ?? {};
-  if (fieldRef) return fieldValue(pod, fieldRef.fieldPath, variable.name, facts);
-  if (resourceFieldRef) {
-    const ownerName = resourceFieldRef.containerName || container.name;
-    const owner =
-      ownerName === container.name ? container : pod.spec.containers.find((item) => item.name === ownerName);
-    if (!owner) {
-      throw new EnvironmentError(`env ${variable.name}: container ${resourceFieldRef.containerName} not found`);
-    }
-    return resourceValue(owner, resourceFieldRef.resource, resourceFieldRef.divisor, variable.name, facts);
+/** The variables of a whole ConfigMap or Secret, sorted by name; none when an optional one is missing. */
+function variablesOf({ configMapRef, secretRef }: EnvFromSource, sources: ConfigSources): [string, string][] {
+  const sorted = (data: Readonly<Record<string, string>>) => Object.entries(data).sort(([a], [b]) => (a < b ? -1 : 1));
+  if (configMapRef) {
+    const configMap = required('configmap', configMapRef, (name) => sources.configMap(name));
+    return sorted(configMap?.data ?? {});
   }
-  throw new EnvironmentError(`env ${variable.name}: this valueFrom is not supported`);
+  if (secretRef) {
+    const secret = required('secret', secretRef, (name) => sources.secret(name));
+    return sorted(secret?.data ?? {}).map(([key, value]) => [key, decoded(key, value)]);
+  }
+  return [];
 }
 
-function fieldValue(pod: Pod, path: string, variable: string, facts: EnvironmentFacts): string {
-  const { metadata, spec } = pod;
-  const subscript = /^metadata\.(labels|annotations)\['(.*)'\]$/.exec(path);
-  if (subscript) {
-    const map = (subscript[1] === 'labels' ? metadata.labels : metadata.annotations) ?? {};
-    const key = subscript[2] ?? '';
-    return Object.hasOwn(map, key) ? (map[key] ?? '') : '';
-  }
-  switch (path) {
-    case 'metadata.name':
-      return metadata.name ?? '';
-    case 'metadata.namespace':
-      return metadata.namespace ?? '';
-    case 'metadata.uid':
-      return metadata.uid ?? '';
-    case 'spec.nodeName':
-      return facts.nodeName;
-    case 'spec.serviceAccountName':
-      return spec.serviceAccountName ?? '';
-    case 'status.podIP':
-      return facts.podIPs[0] ?? '';
-    case 'status.podIPs':
-      return facts.podIPs.join(',');
-    case 'status.hostIP':
-      return facts.hostIPs[0] ?? '';
-    case 'status.hostIPs':
-      return facts.hostIPs.join(',');
-    default:
-      throw new EnvironmentError(`env ${variable}: unsupported fieldPath: ${path}`);
-  }
-}
-
-/** Requests and limits in units of the divisor, rounded up (pkg/api/v1/resource/helpers.go). */
-function resourceValue(
+/** Undefined when an optional source, or its key, is missing. */
+function valueFrom(
+  pod: Pod,
   container: Container,
-  path: string,
-  divisor: string | number | undefined,
-  variable: string,
+  { name, valueFrom: source }: EnvVar,
   facts: EnvironmentFacts,
-): string {
-  const match = /^(limits|requests)\.(cpu|memory|ephemeral-storage|hugepages-\w+)$/.exec(path);
-  const kind = match?.[1];
-  const resource = match?.[2];
-  if (!kind || !resource) throw new EnvironmentError(`env ${variable}: unsupported container resource: ${path}`);
-  const own = (kind === 'limits' ? container.resources?.limits : container.resources?.requests) ?? {};
-  const quantity = own[resource] ?? (kind === 'limits' ? facts.allocatable[resource] : undefined) ?? '0';
-  const unit = divisor === undefined || String(divisor) === '0' ? '1' : String(divisor);
-  const ratio =
-    resource === 'cpu' ? cpuMilli(quantity) / cpuMilli(unit) : quantityNumber(quantity) / quantityNumber(unit);
-  return String(Math.ceil(ratio));
+): string | undefined {
+  const { fieldRef, resourceFieldRef, configMapKeyRef, secretKeyRef } = source ?? {};
+  const { sources } = facts;
+  if (fieldRef) {
+    const value = podFieldValue(pod, fieldRef.fieldPath, facts);
+    if (value === undefined) throw new EnvironmentError(`env ${name}: unsupported fieldPath: ${fieldRef.fieldPath}`);
+    return value;
+  }
+  if (resourceFieldRef) {
+    const { containerName, resource } = resourceFieldRef;
+    const owner = containerName ? containerNamed(pod, containerName) : container;
+    if (!owner) throw new EnvironmentError(`env ${name}: container ${containerName} not found`);
+    const value = resourceFieldValue(owner, resourceFieldRef, facts.allocatable);
+    if (value === undefined) throw new EnvironmentError(`env ${name}: unsupported container resource: ${resource}`);
+    return value;
+  }
+  if (configMapKeyRef) {
+    const configMap = required('configmap', configMapKeyRef, (wanted) => sources.configMap(wanted));
+    return configMap && keyOf(pod, 'ConfigMap', configMapKeyRef, configMap.data);
+  }
+  if (secretKeyRef) {
+    const secret = required('secret', secretKeyRef, (wanted) => sources.secret(wanted));
+    const value = secret && keyOf(pod, 'Secret', secretKeyRef, secret.data);
+    return value === undefined ? undefined : decoded(secretKeyRef.key, value);
+  }
+  throw new EnvironmentError(`env ${name}: this valueFrom is not supported`);
+}
+
+function required<T>(
+  what: 'configmap' | 'secret',
+  { name = '', optional }: { readonly name?: string | undefined; readonly optional?: boolean | undefined },
+  find: (name: string) => T | undefined,
+): T | undefined {
+  const found = find(name);
+  if (found === undefined && !optional) throw new EnvironmentError(`${what} ${JSON.stringify(name)} not found`);
+  return found;
+}
+
+function keyOf(
+  pod: Pod,
+  what: 'ConfigMap' | 'Secret',
+  { name, key, optional }: { readonly name?: string; readonly key: string; readonly optional?: boolean },
+  data: Readonly<Record<string, string>> = {},
+): string | undefined {
+  if (Object.hasOwn(data, key)) return data[key];
+  if (optional) return undefined;
+  throw new EnvironmentError(`couldn't find key ${key} in ${what} ${pod.metadata.namespace}/${name}`);
+}
+
+/** The text that a Secret's bytes are. Other bytes cannot pass CRI. */
+function decoded(key: string, base64: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Buffer.from(base64, 'base64'));
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    throw new EnvironmentError(`the value of key ${key} is no UTF-8 text: only a volume can have it`);
+  }
 }

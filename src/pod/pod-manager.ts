@@ -1,4 +1,6 @@
-import { podKind } from '../api/kinds.ts';
+import { type ConfigReferences, configReferences } from '../api/config-sources.ts';
+import { configMapKind, podKind, secretKind } from '../api/kinds.ts';
+import type { KubeObject } from '../api/meta.ts';
 import type { Pod, PodStatus } from '../api/pod.ts';
 import { isTerminalPhase } from './phase.ts';
 import { PodWorker } from './pod-worker.ts';
@@ -29,7 +31,7 @@ export class PodManager {
   /** The stored pods by UID. */
   readonly #pods = new Map<string, Pod>();
   #isSynced = false;
-  #stopWatch: (() => void) | undefined;
+  #stopWatches: readonly (() => void)[] = [];
 
   constructor(options: PodManagerOptions) {
     this.#options = options;
@@ -37,17 +39,22 @@ export class PodManager {
 
   start(): void {
     const { store } = this.#options.services;
-    this.#stopWatch = store.watch(podKind, {}, ({ type, object }) => {
-      const uid = object.metadata.uid ?? '';
-      if (type === 'DELETED') this.#pods.delete(uid);
-      else this.#pods.set(uid, object);
-      this.#wake(uid);
-    });
+    const { resourceVersion } = store;
+    this.#stopWatches = [
+      store.watch(podKind, {}, ({ type, object }) => {
+        const uid = object.metadata.uid ?? '';
+        if (type === 'DELETED') this.#pods.delete(uid);
+        else this.#pods.set(uid, object);
+        this.#wake(uid);
+      }),
+      store.watch(configMapKind, { resourceVersion }, ({ object }) => this.#sourceChanged('configMaps', object)),
+      store.watch(secretKind, { resourceVersion }, ({ object }) => this.#sourceChanged('secrets', object)),
+    ];
   }
 
   /** Ends the workers; containers go on running. */
   async stop(): Promise<void> {
-    this.#stopWatch?.();
+    for (const stop of this.#stopWatches) stop();
     this.#options.services.probes.stop();
     await Promise.all([...this.#workers.values()].map((worker) => worker.stop()));
   }
@@ -88,6 +95,14 @@ export class PodManager {
     const worker = this.#workers.get(uid);
     if (worker) worker.wake();
     else if (this.#pods.has(uid) || (this.#isSynced && this.#isKnownToRuntime(uid))) this.#startWorker(uid);
+  }
+
+  /** A ConfigMap or Secret came, changed or went: what is made from it can be made now, or has to be made anew. */
+  #sourceChanged(kind: keyof ConfigReferences, { metadata }: KubeObject): void {
+    for (const [uid, pod] of this.#pods) {
+      if (pod.metadata.namespace !== metadata.namespace) continue;
+      if (configReferences(pod)[kind].has(metadata.name)) this.#workers.get(uid)?.sourceChanged();
+    }
   }
 
   #isKnownToRuntime(uid: string): boolean {

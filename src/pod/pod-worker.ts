@@ -94,6 +94,15 @@ export class PodWorker {
     this.wake();
   }
 
+  /** As `wake`, for when a ConfigMap or Secret of the pod changed: what failed for want of it is not held back any more. */
+  sourceChanged(): void {
+    const { podProblem, startProblems } = this.#facts;
+    if (podProblem?.reason === 'FailedMount') this.#clearPodProblem();
+    const others = [...startProblems].filter(([, problem]) => problem.reason !== 'CreateContainerConfigError');
+    this.#facts = { ...this.#facts, startProblems: new Map(others) };
+    this.wake();
+  }
+
   async #run(): Promise<void> {
     while (!this.#isStopped) {
       this.#isWoken = false;

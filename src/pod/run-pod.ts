@@ -17,6 +17,7 @@ import { sandboxConfig } from '../runtime/sandbox-config.ts';
 import { containerMounts } from '../volumes/container-mounts.ts';
 import type { MountedVolumes } from '../volumes/volume-manager.ts';
 import type { ActionOf, ContainerStart } from './actions.ts';
+import { configSourcesOf } from './config-sources.ts';
 import { containerEnvironment, containerSubPaths, expandAll } from './environment.ts';
 import { messageOf, StartRefusedError, StepError } from './problems.ts';
 import type { PodServices } from './services.ts';
@@ -229,6 +230,7 @@ async function makeContainerConfig(
     hostIPs: settings.hostIPs(),
     nodeName: settings.nodeName,
     allocatable: settings.allocatable,
+    sources: configSourcesOf(services.store, pod),
   });
   const subPaths = containerSubPaths(container, envs);
   const terminationLog = await volumes.makeTerminationLog(pod, container, start.restartCount);

@@ -9,6 +9,7 @@ const facts = {
   hostIPs: ['192.0.2.1'],
   nodeName: 'node-1',
   allocatable: { cpu: '2', memory: '4Gi' },
+  sources: { configMap: () => undefined, secret: () => undefined },
 };
 
 function environmentOf(env: EnvVar[], container: Partial<Container> = {}): Record<string, string> {
@@ -139,4 +140,79 @@ t.test('parts of volumes are named by text or from the environment', async (t) =
   t.throws(() => partsOf({ subPathExpr: '$(ROOT)etc' }), {
     message: 'error SubPath `/etc` must not be an absolute path',
   });
+});
+
+const base64 = (text: string) => Buffer.from(text).toString('base64');
+const metadata = { name: 'x', namespace: 'default', uid: '1' };
+const sources = {
+  configMap: (name: string) =>
+    name === 'settings'
+      ? { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { b: '2', a: '$(B)', constructor: 'c' } }
+      : undefined,
+  secret: (name: string) =>
+    name === 'password'
+      ? {
+          apiVersion: 'v1',
+          kind: 'Secret',
+          metadata,
+          data: { p: base64('geh"eim ü'), raw: Buffer.from([0xff]).toString('base64'), nul: base64('a\0b') },
+        }
+      : undefined,
+};
+
+/** In their order. */
+function variablesOf(container: Partial<Container>): string[] {
+  const entries = containerEnvironment(podWith(), { name: 'a', image: 'one', ...container }, { ...facts, sources });
+  return entries.map(({ key, value }) => `${key}=${value}`);
+}
+
+t.test('whole ConfigMaps and Secrets come first, in order, and env wins over them', async (t) => {
+  t.strictSame(
+    variablesOf({
+      envFrom: [{ prefix: 'S_', configMapRef: { name: 'settings' } }, { configMapRef: { name: 'settings' } }],
+      env: [
+        { name: 'b', value: 'own' },
+        { name: 'C', value: '$(b) $(a)' },
+      ],
+    }),
+    ['S_a=$(B)', 'S_b=2', 'S_constructor=c', 'a=$(B)', 'constructor=c', 'b=own', 'C=own $(a)'],
+  );
+});
+
+t.test('single keys, and others that use them', async (t) => {
+  t.strictSame(
+    variablesOf({
+      env: [
+        { name: 'A', valueFrom: { configMapKeyRef: { name: 'settings', key: 'a' } } },
+        { name: 'P', valueFrom: { secretKeyRef: { name: 'password', key: 'p' } } },
+        { name: 'URL', value: 'x:$(P)@y $(A)' },
+      ],
+    }),
+    ['A=$(B)', 'P=geh"eim ü', 'URL=x:geh"eim ü@y $(B)'],
+  );
+});
+
+t.test('what is missing is named as a kubelet names it, unless it is optional', async (t) => {
+  const env = (valueFrom: EnvVar['valueFrom']) => ({ env: [{ name: 'A', valueFrom }] }) as Partial<Container>;
+  const cases: [Partial<Container>, string | undefined][] = [
+    [env({ configMapKeyRef: { name: 'no', key: 'a' } }), 'configmap "no" not found'],
+    [env({ secretKeyRef: { name: 'no', key: 'a' } }), 'secret "no" not found'],
+    [
+      env({ configMapKeyRef: { name: 'settings', key: 'toString' } }),
+      "couldn't find key toString in ConfigMap default/settings",
+    ],
+    [env({ secretKeyRef: { name: 'password', key: 'no' } }), "couldn't find key no in Secret default/password"],
+    [{ envFrom: [{ configMapRef: { name: 'no' } }] }, 'configmap "no" not found'],
+    [{ envFrom: [{ secretRef: { name: 'no' } }] }, 'secret "no" not found'],
+    [env({ configMapKeyRef: { name: 'no', key: 'a', optional: true } }), undefined],
+    [env({ configMapKeyRef: { name: 'settings', key: 'no', optional: true } }), undefined],
+    [env({ secretKeyRef: { name: 'password', key: 'no', optional: true } }), undefined],
+    [{ envFrom: [{ secretRef: { name: 'no', optional: true } }] }, undefined],
+    [env({ secretKeyRef: { name: 'password', key: 'raw' } }), 'the value of key raw is no UTF-8 text'],
+    [env({ secretKeyRef: { name: 'password', key: 'nul' } }), 'env A: the value has a NUL character'],
+  ];
+  for (const [container, message] of cases) {
+    if (message === undefined) t.strictSame(variablesOf(container), []);
+    else t.throws(() => variablesOf(container), { message: new RegExp(message) });
+  }
 });

@@ -1,0 +1,44 @@
+import type { ConfigMap } from './config-map.ts';
+import type { Pod } from './pod.ts';
+import { allContainers } from './pod-validation/annotations.ts';
+import type { Secret } from './secret.ts';
+
+/** The ConfigMaps and Secrets of a pod's namespace, as they are now. */
+export interface ConfigSources {
+  configMap(name: string): ConfigMap | undefined;
+  secret(name: string): Secret | undefined;
+}
+
+/** Names in the pod's namespace. */
+export interface ConfigReferences {
+  readonly configMaps: ReadonlySet<string>;
+  readonly secrets: ReadonlySet<string>;
+}
+
+/** PURE. The ConfigMaps and Secrets that a pod's containers and volumes are made from, whether they exist or not. */
+export function configReferences({ spec }: Pod): ConfigReferences {
+  const configMaps = new Set<string>();
+  const secrets = new Set<string>();
+  const note = (names: Set<string>, name: string | undefined) => {
+    if (name) names.add(name);
+  };
+  for (const [container] of allContainers(spec, 'spec')) {
+    for (const { configMapRef, secretRef } of container.envFrom ?? []) {
+      note(configMaps, configMapRef?.name);
+      note(secrets, secretRef?.name);
+    }
+    for (const { valueFrom } of container.env ?? []) {
+      note(configMaps, valueFrom?.configMapKeyRef?.name);
+      note(secrets, valueFrom?.secretKeyRef?.name);
+    }
+  }
+  for (const { configMap, secret, projected } of spec.volumes ?? []) {
+    note(configMaps, configMap?.name);
+    note(secrets, secret?.secretName);
+    for (const source of projected?.sources ?? []) {
+      note(configMaps, source.configMap?.name);
+      note(secrets, source.secret?.name);
+    }
+  }
+  return { configMaps, secrets };
+}
