@@ -23,10 +23,10 @@ import { readHostIPs } from './node/host-ip.ts';
 import { type MachineInfo, readMachineInfo } from './node/node-info.ts';
 import { NodeStatusManager } from './node/node-status.ts';
 import { Arrivals } from './pod/arrivals.ts';
+import { fieldPath } from './pod/containers.ts';
 import { removeOrphans } from './pod/orphans.ts';
 import { PodApi } from './pod/pod-api.ts';
 import { PodManager } from './pod/pod-manager.ts';
-import { fieldPath } from './pod/run-pod.ts';
 import type { PodServices, PodSettings } from './pod/services.ts';
 import { ProbeMetrics } from './probes/metrics.ts';
 import { NetworkClient } from './probes/network-client.ts';
@@ -320,7 +320,7 @@ class MiniKubelet implements Daemon {
         clock: systemClock,
         maxParallelPulls: this.#config.maxParallelImagePulls,
         onEvent: (pod, container, type, reason, message) =>
-          this.#recorder.event(pod, type, reason, message, fieldPath(container)),
+          this.#recorder.event(pod, type, reason, message, fieldPath(pod, container.name)),
       }),
       volumes,
       cgroups,

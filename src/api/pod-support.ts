@@ -45,16 +45,16 @@ const hostProfile: Unsupported['unless'] = (value, _key, { hasAppArmor }) =>
 
 const plainResource: Unsupported['unless'] = (_value, key) => !isExtendedResource(key);
 
-/** One line per field that is refused; a step of the project that brings the field takes its line away. */
+/**
+ * One line per field that is refused; a step of the project that brings the field takes its line away. What is said of
+ * `spec.containers` is true of `spec.initContainers` too.
+ */
 const unsupported: readonly Unsupported[] = [
-  { path: 'spec.initContainers' },
   { path: 'spec.ephemeralContainers' },
   { path: 'spec.containers[*].livenessProbe' },
   { path: 'spec.containers[*].readinessProbe' },
   { path: 'spec.containers[*].startupProbe' },
   { path: 'spec.containers[*].lifecycle' },
-  { path: 'spec.containers[*].restartPolicy' },
-  { path: 'spec.containers[*].restartPolicyRules' },
   { path: 'spec.containers[*].resizePolicy' },
   { path: 'spec.containers[*].env[*].valueFrom.fileKeyRef' },
   { path: 'spec.containers[*].volumeDevices' },
@@ -68,7 +68,6 @@ const unsupported: readonly Unsupported[] = [
   { path: 'spec.containers[*].securityContext.windowsOptions' },
   { path: 'spec.volumes[*].*', unless: (_value, key) => volumeSources.includes(key) },
   { path: 'spec.volumes[*].emptyDir.medium', unless: oneOf('Memory') },
-  { path: 'spec.activeDeadlineSeconds' },
   { path: 'spec.automountServiceAccountToken', unless: oneOf(false) },
   { path: 'spec.hostUsers', unless: oneOf(true) },
   { path: 'spec.imagePullSecrets' },
@@ -88,8 +87,16 @@ const unsupported: readonly Unsupported[] = [
   { path: 'spec.serviceAccountName', unless: oneOf('', 'default') },
 ];
 
+const prefix = 'spec.containers[*]';
+
 /** Paths of the table in parts, `containers[*]` as two. */
-const rules = unsupported.map((rule) => ({ ...rule, parts: rule.path.split(/\.|(?=\[\*\])/) }));
+const rules = unsupported
+  .flatMap((rule) =>
+    rule.path.startsWith(prefix)
+      ? [rule, { ...rule, path: `spec.initContainers[*]${rule.path.slice(prefix.length)}` }]
+      : [rule],
+  )
+  .map((rule) => ({ ...rule, parts: rule.path.split(/\.|(?=\[\*\])/) }));
 
 /** All fields of a valid pod that this daemon would have to ignore, and values that cannot reach a process. */
 export function validatePodSupport(pod: Pod, support: PodSupport): FieldError[] {
@@ -102,6 +109,7 @@ export function validatePodSupport(pod: Pod, support: PodSupport): FieldError[] 
   }
   validateSizeLimits(pod, errors);
   validatePriority(pod, errors);
+  validateOwnAnnotations(pod, errors);
   validateTexts(pod, errors);
   return errors.list;
 }
@@ -141,6 +149,27 @@ function validatePriority({ spec }: Pod, errors: ErrorSink): void {
   if (spec.priority !== undefined && spec.priority !== expected) {
     const name = JSON.stringify(spec.priorityClassName ?? '');
     errors.push(forbidden('spec.priority', `must not be provided; the priority class ${name} has ${expected}`));
+  }
+}
+
+/** Our own annotations: what they allow, and how it is told. */
+const ownAnnotations: Readonly<Record<string, readonly [pattern: RegExp, detail: string]>> = {
+  'mini-kubelet.io/atomic-start': [/^(true|false)$/, 'must be "true" or "false"'],
+  'mini-kubelet.io/atomic-start-grace-seconds': [/^[1-9]\d{0,5}$/, 'must be a number of seconds from 1 to 999999'],
+  // Written for static pods.
+  'mini-kubelet.io/manifest': [/^/, ''],
+  'mini-kubelet.io/static-pod-uid': [/^/, ''],
+  'mini-kubelet.io/crash-loop-max-seconds': [/^([1-9]\d?|[12]\d\d|300)$/, 'must be a number of seconds from 1 to 300'],
+};
+
+/** A misspelt one would be ignored. */
+function validateOwnAnnotations({ metadata }: Pod, errors: ErrorSink): void {
+  for (const [name, value] of Object.entries(metadata.annotations ?? {})) {
+    if (!name.startsWith('mini-kubelet.io/')) continue;
+    const path = `metadata.annotations[${name}]`;
+    const rule = ownAnnotations[name];
+    if (!rule) errors.push(invalid(path, value, `is not one of ${Object.keys(ownAnnotations).join(', ')}`));
+    else if (!rule[0].test(value)) errors.push(invalid(path, value, rule[1]));
   }
 }
 

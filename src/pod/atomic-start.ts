@@ -26,7 +26,8 @@ export function atomicStart(pod: Pod, observed: ObservedPod, now: number): Atomi
   const missing = pod.spec.containers.filter((container) => !hasStarted(observed, container.name));
   if (missing.length === 0) return { kind: 'done' };
 
-  const hopeless = missing.find((container) => {
+  const init = (pod.spec.initContainers ?? []).filter((container) => !hasStarted(observed, container.name));
+  const hopeless = [...init, ...missing].find((container) => {
     const { latest } = instancesOf(observed, container.name);
     return latest?.state === 'EXITED' && !restartOf(pod, container, latest, 0);
   });

@@ -1,8 +1,10 @@
 import type { ContainerStatus, Pod, PodCondition } from '../api/pod.ts';
 import type { ObservedPod } from '../runtime/observed.ts';
 import { ATOMIC_START_CONDITION, atomicStart } from './atomic-start.ts';
+import { roleOf } from './containers.ts';
 import { usableSandbox } from './instances.ts';
-import type { PodPhase } from './phase.ts';
+import { type ContainerStatuses, endOf, type PodPhase } from './phase.ts';
+import type { RestartAll } from './restart-all.ts';
 import { rfc3339 } from './times.ts';
 
 type ConditionState = Pick<PodCondition, 'type' | 'status' | 'reason' | 'message'>;
@@ -15,19 +17,22 @@ export function conditionsOf(
   pod: Pod,
   observed: ObservedPod,
   phase: PodPhase,
-  statuses: readonly ContainerStatus[],
+  statuses: ContainerStatuses,
+  restartAll: RestartAll | undefined,
   now: number,
 ): PodCondition[] {
   const stored = pod.status?.conditions ?? [];
-  const containersReady = containersReadyState(phase, statuses);
+  const sidecars = statuses.init.filter((status) => roleOf(pod, status) === 'sidecar');
+  const containersReady = containersReadyState(phase, [...sidecars, ...statuses.apps]);
   const beforeReady: ConditionState[] = [
     { type: 'PodReadyToStartContainers', status: usableSandbox(pod, observed) ? 'True' : 'False' },
-    { type: 'Initialized', status: 'True', ...(phase === 'Succeeded' ? { reason: 'PodCompleted' } : {}) },
+    initializedState(pod, phase, statuses),
   ];
   const afterReady: ConditionState[] = [
     containersReady,
     { type: 'PodScheduled', status: 'True' },
     ...atomicStartState(pod, observed, now),
+    ...restartAllState(stored, restartAll),
   ];
   const types = new Set(['Ready', ...[...beforeReady, ...afterReady].map((condition) => condition.type)]);
   const foreign = stored.filter((condition) => !types.has(condition.type));
@@ -51,6 +56,31 @@ function readyState(pod: Pod, containersReady: ConditionState, others: readonly 
   });
   if (messages.length === 0) return { type, status: 'True' };
   return { type, status: 'False', reason: 'ReadinessGatesNotReady', message: messages.join(', ') };
+}
+
+/** Once an app container has started, the pod stays initialized, also while a sidecar is down. */
+function initializedState(pod: Pod, phase: PodPhase, { init, apps }: ContainerStatuses): ConditionState {
+  const type = 'Initialized';
+  if (phase === 'Succeeded') return { type, status: 'True', reason: 'PodCompleted' };
+  const hasAppStarted = apps.some((status) => status.state?.running || endOf(status));
+  const incomplete = init.filter((status) => !(roleOf(pod, status) === 'sidecar' ? status.started : status.ready));
+  if (hasAppStarted || incomplete.length === 0) return { type, status: 'True' };
+  return {
+    type,
+    status: 'False',
+    reason: 'ContainersNotInitialized',
+    message: `containers with incomplete status: [${incomplete.map((status) => status.name).join(' ')}]`,
+  };
+}
+
+/** Shown from the first such restart on. */
+function restartAllState(stored: readonly PodCondition[], restartAll: RestartAll | undefined): ConditionState[] {
+  const type = 'AllContainersRestarting';
+  if (restartAll) {
+    const message = `Restart of all containers asked for by the end of container ${restartAll.sourceName}`;
+    return [{ type, status: 'True', reason: 'RestartAllContainersStarted', message }];
+  }
+  return stored.some((condition) => condition.type === type) ? [{ type, status: 'False' }] : [];
 }
 
 function containersReadyState(phase: PodPhase, statuses: readonly ContainerStatus[]): ConditionState {

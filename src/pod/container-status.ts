@@ -1,9 +1,11 @@
 import type { Container, ContainerState, ContainerStatus, Pod } from '../api/pod.ts';
 import type { ObservedContainer, ObservedPod } from '../runtime/observed.ts';
+import { VANISHED_EXIT_CODE } from './completion.ts';
+import { roleOf, storedStatus } from './containers.ts';
 import type { PodFacts, Problem } from './facts.ts';
-import { instancesOf } from './instances.ts';
-import { isEnding } from './phase.ts';
+import { instancesOf, probesOf } from './instances.ts';
 import { restartOf } from './restart.ts';
+import { isObsolete, type RestartAll } from './restart-all.ts';
 import { rfc3339, rfc3339FromNanos } from './times.ts';
 
 export interface ContainerStatusSettings {
@@ -14,32 +16,33 @@ export interface ContainerStatusSettings {
   readonly terminationMessages: ReadonlyMap<string, string>;
 }
 
-/** Exit code of a container that was running and of which the runtime knows nothing any more (pkg/kubelet/kubelet_pods.go). */
-const VANISHED_EXIT_CODE = 137;
+/** What the statuses of all containers of a pod are made from. */
+export interface StatusContext {
+  /** Without the starts that were cut off. */
+  readonly observed: ObservedPod;
+  readonly facts: PodFacts;
+  readonly settings: ContainerStatusSettings;
+  /** Set while all containers are started anew. */
+  readonly restartAll: RestartAll | undefined;
+  /** Whether nothing of the pod is started any more. */
+  readonly isOver: boolean;
+}
 
-/** One container's `status.containerStatuses` entry. PURE. */
-export function containerStatus(
-  pod: Pod,
-  container: Container,
-  observed: ObservedPod,
-  facts: PodFacts,
-  settings: ContainerStatusSettings,
-  now: number,
-): ContainerStatus {
-  const stored = pod.status?.containerStatuses?.find((status) => status.name === container.name);
+/** One container's entry in `status.containerStatuses` or `status.initContainerStatuses`. PURE. */
+export function containerStatus(pod: Pod, container: Container, context: StatusContext, now: number): ContainerStatus {
+  const { observed, facts, settings } = context;
+  const stored = storedStatus(pod, container.name);
   const { latest, previous } = instancesOf(observed, container.name);
   const problem = facts.startProblems.get(container.name);
-  if (!latest) return statusWithoutTrace(pod, container, stored, problem);
+  if (!latest) return statusWithoutTrace(pod, container, stored, problem, context.isOver);
 
-  const { state, lastState } = states(pod, container, latest, previous, problem, settings, now);
-  const isRunning = state.running !== undefined;
+  const { state, lastState } = states(pod, container, latest, previous, problem, context, now);
   const user = latest.user;
   return {
     name: container.name,
     state,
     lastState,
-    ready: isRunning,
-    started: isRunning,
+    ...readiness(pod, container, latest, state, facts),
     restartCount: latest.restartCount,
     image: latest.image || (container.image ?? ''),
     imageID: latest.imageRef,
@@ -51,19 +54,41 @@ export function containerStatus(
   };
 }
 
+/** An init container is ready when it has succeeded, any other while it runs and its probes say so. */
+function readiness(
+  pod: Pod,
+  container: Container,
+  latest: ObservedContainer,
+  state: ContainerState,
+  facts: PodFacts,
+): Pick<ContainerStatus, 'ready' | 'started'> {
+  const isRunning = state.running !== undefined;
+  if (roleOf(pod, container) === 'init') return { ready: state.terminated?.exitCode === 0, started: isRunning };
+  if (!isRunning) return { ready: false, started: false };
+  const { isReady, isStarted } = probesOf(container, latest, facts);
+  return { ready: isReady, started: isStarted };
+}
+
+/** What a container waits for that was not started yet. */
+function notStarted(pod: Pod, problem: Problem | undefined): NonNullable<ContainerState['waiting']> {
+  if (problem) return { reason: problem.reason, message: problem.message };
+  return { reason: pod.spec.initContainers?.length ? 'PodInitializing' : 'ContainerCreating' };
+}
+
 /** The runtime has nothing of the container: it was never made, or is gone. */
 function statusWithoutTrace(
   pod: Pod,
   container: Container,
   stored: ContainerStatus | undefined,
   problem: Problem | undefined,
+  isOver: boolean,
 ): ContainerStatus {
-  if (stored?.containerID && (pod.metadata.deletionTimestamp || isEnding(pod) || stored.state?.terminated)) {
-    return { ...stored, ready: false, started: false, state: lostState(stored) };
+  if (stored?.containerID && (isOver || stored.state?.terminated)) {
+    const state = lostState(stored);
+    const ready = roleOf(pod, container) === 'init' && state.terminated?.exitCode === 0;
+    return { ...stored, ready, started: false, state };
   }
-  const waiting: ContainerState = {
-    waiting: problem ? { reason: problem.reason, message: problem.message } : { reason: 'ContainerCreating' },
-  };
+  const waiting: ContainerState = { waiting: notStarted(pod, problem) };
   return {
     name: container.name,
     state: waiting,
@@ -100,9 +125,10 @@ function states(
   latest: ObservedContainer,
   previous: ObservedContainer | undefined,
   problem: Problem | undefined,
-  settings: ContainerStatusSettings,
+  context: StatusContext,
   now: number,
 ): { state: ContainerState; lastState: ContainerState } {
+  const { settings } = context;
   const before: ContainerState = previous ? terminated(pod, previous, settings) : {};
   switch (latest.state) {
     case 'RUNNING':
@@ -112,14 +138,12 @@ function states(
     }
     case 'CREATED':
       return {
-        state: {
-          waiting: problem ? { reason: problem.reason, message: problem.message } : { reason: 'ContainerCreating' },
-        },
+        state: { waiting: notStarted(pod, problem) },
         lastState: before,
       };
     case 'EXITED': {
       const ended = terminated(pod, latest, settings);
-      const waiting = waitingForRestart(pod, container, latest, problem, settings, now);
+      const waiting = waitingForRestart(pod, container, latest, problem, context, now);
       return waiting ? { state: { waiting }, lastState: ended } : { state: ended, lastState: before };
     }
   }
@@ -131,16 +155,18 @@ function waitingForRestart(
   container: Container,
   ended: ObservedContainer,
   problem: Problem | undefined,
-  settings: ContainerStatusSettings,
+  { settings, restartAll, isOver }: StatusContext,
   now: number,
 ): ContainerState['waiting'] {
-  if (pod.metadata.deletionTimestamp || isEnding(pod)) return undefined;
+  if (isOver) return undefined;
+  if (restartAll && isObsolete(restartAll, ended)) {
+    return problem ? notStarted(pod, problem) : waitingForAll(restartAll, now);
+  }
   const restart = restartOf(pod, container, ended, settings.maxRestartDelaySeconds);
   if (!restart) return undefined;
   const { delaySeconds, dueAtMs } = restart;
   // Not ended for good, even if the policy would have it so.
-  if (delaySeconds === undefined)
-    return problem ? { reason: problem.reason, message: problem.message } : { reason: 'ContainerCreating' };
+  if (delaySeconds === undefined) return notStarted(pod, problem);
   if (dueAtMs > now) {
     const { name, namespace, uid } = pod.metadata;
     return {
@@ -149,6 +175,12 @@ function waitingForRestart(
     };
   }
   return problem && { reason: problem.reason, message: problem.message };
+}
+
+function waitingForAll({ sourceName, delaySeconds, dueAtMs }: RestartAll, now: number): ContainerState['waiting'] {
+  const what = `all containers are restarted as the end of container ${sourceName} asks for it`;
+  const due = `back-off ${goSeconds(delaySeconds ?? 0)}, next start at ${rfc3339(Math.ceil(dueAtMs / 1000) * 1000)}`;
+  return { reason: 'RestartingAllContainers', message: dueAtMs > now ? `${what}: ${due}` : what };
 }
 
 function terminated(pod: Pod, container: ObservedContainer, settings: ContainerStatusSettings): ContainerState {
@@ -169,7 +201,7 @@ function terminated(pod: Pod, container: ObservedContainer, settings: ContainerS
 }
 
 function storedMessage(pod: Pod, container: ObservedContainer): string | undefined {
-  const stored = pod.status?.containerStatuses?.find((status) => status.name === container.containerName);
+  const stored = storedStatus(pod, container.containerName);
   const ends = [stored?.state?.terminated, stored?.lastState?.terminated];
   return ends.find((end) => end?.containerID?.endsWith(`//${container.id}`))?.message;
 }

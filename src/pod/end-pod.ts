@@ -2,6 +2,7 @@ import { podKind } from '../api/kinds.ts';
 import type { Pod } from '../api/pod.ts';
 import { removeContainerLog, removePodLogs } from '../logs/cleanup.ts';
 import type { ActionOf } from './actions.ts';
+import { fieldPath } from './containers.ts';
 import { messageOf, StepError } from './problems.ts';
 import type { PodServices } from './services.ts';
 
@@ -16,7 +17,7 @@ export async function killContainer(
   if (pod) {
     const message =
       action.message === 'Stopping container' ? `Stopping container ${action.containerName}` : action.message;
-    recorder.event(pod, 'Normal', 'Killing', message, `spec.containers{${action.containerName}}`);
+    recorder.event(pod, 'Normal', 'Killing', message, fieldPath(pod, action.containerName));
   }
   try {
     await client.stopContainer(action.containerId, action.graceSeconds, { signal });

@@ -1,5 +1,7 @@
-import type { Pod } from '../api/pod.ts';
+import type { Container, Pod } from '../api/pod.ts';
+import type { ContainerProbes } from '../probes/results.ts';
 import type { ObservedContainer, ObservedPod, ObservedSandbox } from '../runtime/observed.ts';
+import type { PodFacts } from './facts.ts';
 
 /** One container of the manifest and what the runtime has of it. */
 export interface ContainerInstances {
@@ -26,6 +28,17 @@ export function instancesOf(observed: ObservedPod, name: string): ContainerInsta
     previous: older.find((container) => container.state === 'EXITED'),
     superfluous: ended.slice(1),
   };
+}
+
+/** What the probes say of a running instance. One that was not probed yet has neither started nor is it ready. */
+export function probesOf(
+  container: Pick<Container, 'startupProbe' | 'readinessProbe'>,
+  instance: ObservedContainer,
+  facts: PodFacts,
+): ContainerProbes {
+  const isStarted = !container.startupProbe;
+  const unprobed = { isStarted, isReady: isStarted && !container.readinessProbe, failure: undefined };
+  return facts.probes.get(instance.id) ?? unprobed;
 }
 
 /** The sandbox that new containers can be made in: the newest one, if it is ready and has what the manifest asks for. */

@@ -6,6 +6,7 @@ import type { ObservedPod } from '../runtime/observed.ts';
 import { networkProblem } from '../runtime/runtime-monitor.ts';
 import type { Action } from './actions.ts';
 import { atomicStart } from './atomic-start.ts';
+import { fieldPath } from './containers.ts';
 import { execute, type Outcome } from './execute.ts';
 import { NO_FACTS, type PodFacts, type Problem } from './facts.ts';
 import { usableSandbox } from './instances.ts';
@@ -250,7 +251,7 @@ export class PodWorker {
             'a container did not start',
           );
           if (pod && problem.reason.startsWith('CreateContainer')) {
-            services.recorder.event(pod, 'Warning', 'Failed', `Error: ${problem.message}`, `spec.containers{${name}}`);
+            services.recorder.event(pod, 'Warning', 'Failed', `Error: ${problem.message}`, fieldPath(pod, name));
           }
         }
         this.#facts = { ...this.#facts, startProblems: problems };
@@ -353,7 +354,7 @@ export class PodWorker {
     const isStored = this.#storeStatus(current, status) !== undefined;
     if (!isStored) return;
     for (const { reason, message, containerName } of statusEvents(current, status)) {
-      const path = containerName === undefined ? undefined : `spec.containers{${containerName}}`;
+      const path = containerName === undefined ? undefined : fieldPath(pod, containerName);
       services.recorder.event(current, 'Warning', reason, message, path);
     }
   }

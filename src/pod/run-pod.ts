@@ -18,6 +18,7 @@ import { containerMounts } from '../volumes/container-mounts.ts';
 import type { MountedVolumes } from '../volumes/volume-manager.ts';
 import type { ActionOf, ContainerStart } from './actions.ts';
 import { configSourcesOf } from './config-sources.ts';
+import { fieldPath, findContainer } from './containers.ts';
 import { containerEnvironment, containerSubPaths, expandAll } from './environment.ts';
 import { messageOf, StartRefusedError, StepError } from './problems.ts';
 import type { PodServices } from './services.ts';
@@ -175,7 +176,7 @@ async function ensureImage(
   config: PodSandboxConfig,
   signal: AbortSignal,
 ): Promise<LocalImage> {
-  return await services.images.ensureImage(pod, findContainer(pod, start.containerName), config, signal);
+  return await services.images.ensureImage(pod, requireContainer(pod, start.containerName), config, signal);
 }
 
 /** Returns the id of the container to start. */
@@ -192,7 +193,7 @@ async function ensureCreated(
   if (!image || 'error' in image) throw image?.error;
   signal.throwIfAborted();
   const { client, cache, recorder } = services;
-  const container = findContainer(pod, start.containerName);
+  const container = requireContainer(pod, start.containerName);
   const problem = runAsUserProblem(pod, container, image.value.user);
   if (problem) throw new StepError('CreateContainerConfigError', problem);
   const config = await makeContainerConfig(services, pod, container, start, image.value, ground);
@@ -205,7 +206,7 @@ async function ensureCreated(
       throw new StepError('CreateContainerError', messageOf(error), error);
     });
   cache.trackContainer(id, ground.sandboxId);
-  recorder.event(pod, 'Normal', 'Created', 'Container created', fieldPath(container));
+  recorder.event(pod, 'Normal', 'Created', 'Container created', fieldPath(pod, container.name));
   return id;
 }
 
@@ -280,11 +281,11 @@ async function startContainer(
 ): Promise<void> {
   signal.throwIfAborted();
   const { client, cache, recorder, settings, logger } = services;
-  const container = findContainer(pod, start.containerName);
+  const container = requireContainer(pod, start.containerName);
   try {
     await client.startContainer(containerId);
   } catch (error) {
-    recorder.event(pod, 'Warning', 'Failed', `Error: ${messageOf(error)}`, fieldPath(container));
+    recorder.event(pod, 'Warning', 'Failed', `Error: ${messageOf(error)}`, fieldPath(pod, container.name));
     await cache.refreshSandbox(ground.sandboxId);
     // One that was there before may just be starting: a call of the daemon's former life can still be under way.
     const isRefused = start.createdId === undefined && error instanceof RuntimeError && !error.isOutcomeUnknown;
@@ -295,7 +296,7 @@ async function startContainer(
     await cache.refreshContainer(containerId, ground.sandboxId);
   }
   const { namespace = '', name = '', uid = '' } = pod.metadata;
-  recorder.event(pod, 'Normal', 'Started', 'Container started', fieldPath(container));
+  recorder.event(pod, 'Normal', 'Started', 'Container started', fieldPath(pod, container.name));
   await linkContainerLog(
     settings,
     { metadata: { namespace, name, uid } },
@@ -307,12 +308,8 @@ async function startContainer(
   );
 }
 
-export function fieldPath(container: Pick<Container, 'name'>): string {
-  return `spec.containers{${container.name}}`;
-}
-
-function findContainer(pod: Pod, name: string): Container {
-  const container = pod.spec.containers.find((item) => item.name === name);
+function requireContainer(pod: Pod, name: string): Container {
+  const container = findContainer(pod, name);
   if (!container) throw new Error(`pod has no container ${name}`);
   return container;
 }

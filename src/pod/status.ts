@@ -1,10 +1,12 @@
-import type { Pod, PodStatus } from '../api/pod.ts';
+import type { Container, Pod, PodStatus } from '../api/pod.ts';
 import { qosClass } from '../api/qos.ts';
 import type { ObservedPod } from '../runtime/observed.ts';
+import { isComplete } from './completion.ts';
 import { conditionsOf } from './conditions.ts';
 import { type ContainerStatusSettings, containerStatus } from './container-status.ts';
 import type { PodFacts } from './facts.ts';
 import { isEnding, phaseOf } from './phase.ts';
+import { restartAllOf } from './restart-all.ts';
 import { withoutUnfinishedStarts } from './unfinished-start.ts';
 
 export interface StatusSettings extends ContainerStatusSettings {
@@ -22,10 +24,17 @@ export function statusOf(
 ): PodStatus {
   const stored = pod.status ?? {};
   const observed = withoutUnfinishedStarts(pod, facts, seen);
-  const containerStatuses = pod.spec.containers.map((container) =>
-    containerStatus(pod, container, observed, facts, settings, now),
-  );
-  const phase = phaseOf(pod, containerStatuses);
+  const restartAll = restartAllOf(pod, observed, settings.maxRestartDelaySeconds);
+  const isOver =
+    Boolean(pod.metadata.deletionTimestamp) ||
+    isEnding(pod) ||
+    isComplete(pod, observed, settings.maxRestartDelaySeconds);
+  const statusesOf = (containers: readonly Container[]) =>
+    containers.map((container) =>
+      containerStatus(pod, container, { observed, facts, settings, restartAll, isOver }, now),
+    );
+  const statuses = { init: statusesOf(pod.spec.initContainers ?? []), apps: statusesOf(pod.spec.containers) };
+  const phase = phaseOf(pod, statuses);
   const problem = phase === 'Pending' ? facts.podProblem : undefined;
   const { reason: storedReason, message: storedMessage, ...kept } = stored;
   // Why a pod ended stays; why it could not start yet goes with the problem.
@@ -39,10 +48,11 @@ export function statusOf(
     phase,
     ...(explanation ? { reason: explanation.reason } : {}),
     ...(explanation?.message ? { message: explanation.message } : {}),
-    conditions: conditionsOf(pod, observed, phase, containerStatuses, now),
+    conditions: conditionsOf(pod, observed, phase, statuses, restartAll, now),
     ...(settings.hostIPs[0] ? { hostIP: settings.hostIPs[0], hostIPs: settings.hostIPs.map((ip) => ({ ip })) } : {}),
     ...(ips[0] ? { podIP: ips[0], podIPs: ips.map((ip) => ({ ip })) } : {}),
-    containerStatuses,
+    ...(statuses.init.length > 0 ? { initContainerStatuses: statuses.init } : {}),
+    containerStatuses: statuses.apps,
     qosClass: qosClass(pod),
   };
 }

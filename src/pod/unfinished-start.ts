@@ -1,5 +1,6 @@
 import type { Pod } from '../api/pod.ts';
 import type { ObservedContainer, ObservedPod } from '../runtime/observed.ts';
+import { storedStatus } from './containers.ts';
 import type { PodFacts } from './facts.ts';
 
 /**
@@ -21,7 +22,7 @@ export function withoutUnfinishedStarts(pod: Pod, facts: PodFacts, observed: Obs
 }
 
 function isEndStored(pod: Pod, { containerName, id }: ObservedContainer): boolean {
-  const stored = pod.status?.containerStatuses?.find((status) => status.name === containerName);
+  const stored = storedStatus(pod, containerName);
   const ends = [stored?.state?.terminated, stored?.lastState?.terminated];
   return ends.some((end) => end?.containerID?.endsWith(`//${id}`));
 }

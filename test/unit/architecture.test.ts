@@ -41,7 +41,8 @@ const entryOnly: readonly string[] = ['process.env', 'process.argv', 'process.ex
 /** Files that compute and do nothing: no clock, no randomness, no input or output. */
 const pure: readonly RegExp[] = [
   /^api\/(?!decode\/|openapi)/,
-  /^pod\/(plan|actions|status|phase|conditions|container-status|restart|environment|grace-period|atomic-start|status-events)\.ts$/,
+  /^pod\/(plan(-.*)?|actions|status|phase|conditions|containers|container-status|completion|restart(-all)?|environment|instances)\.ts$/,
+  /^pod\/(active-deadline|atomic-start|grace-period|status-events|unfinished-start)\.ts$/,
   /^cgroups\/formulas\.ts$/,
   /^node\/admission\.ts$/,
   /^probes\/(evaluation|address|http-target|network-error|outcome|results)\.ts$/,

@@ -34,8 +34,10 @@ export function isOver(pod: Pod): boolean {
   return pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
 }
 
+/** Of an app container, an init container or a sidecar. */
 export function statusOf(pod: Pod, container: string) {
-  const status = pod.status?.containerStatuses?.find((item) => item.name === container);
+  const all = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])];
+  const status = all.find((item) => item.name === container);
   if (!status) throw new Error(`no status of container ${container}: ${JSON.stringify(pod.status)}`);
   return status;
 }

@@ -84,6 +84,19 @@ t.test('what works', async (t) => {
       },
     },
     'namespaces of the host': { spec: { hostNetwork: true, hostPID: true, hostIPC: true, hostUsers: true } },
+    'init containers, sidecars, and rules for ends': {
+      spec: {
+        initContainers: [
+          { name: 'init', image: 'x' },
+          { name: 'side', image: 'x', restartPolicy: 'Always' },
+        ],
+        activeDeadlineSeconds: 5,
+      },
+      container: {
+        restartPolicy: 'Never',
+        restartPolicyRules: [{ action: 'Restart', exitCodes: { operator: 'In', values: [42] } }],
+      },
+    },
     placement: {
       spec: {
         nodeSelector: { a: 'b' },
@@ -126,13 +139,17 @@ t.test('every field that would be ignored is refused by its name', async (t) => 
     spec(`securityContext.${path}`, { securityContext: { [field]: value } }),
   ];
   const cases: [string, Manifest][] = [
-    spec('initContainers', { initContainers: [{ name: 'init', image: 'x' }] }),
+    [
+      'spec.initContainers[0].livenessProbe',
+      {
+        spec: { initContainers: [{ name: 'side', image: 'x', restartPolicy: 'Always', livenessProbe: probe }] },
+      },
+    ],
     spec('ephemeralContainers', { ephemeralContainers: [{ name: 'debug', image: 'x' }] }),
     container('livenessProbe', { livenessProbe: probe }),
     container('readinessProbe', { readinessProbe: probe }),
     container('startupProbe', { startupProbe: probe }),
     container('lifecycle', { lifecycle: { preStop: { sleep: { seconds: 1 } } } }),
-    container('restartPolicy', { restartPolicy: 'Always' }),
     container('resizePolicy', { resizePolicy: [{ resourceName: 'cpu', restartPolicy: 'NotRequired' }] }),
     container('volumeDevices', { volumeDevices: [{ name: 'v', devicePath: '/dev/v' }] }),
     container('resources.claims', { resources: { claims: [{ name: 'gpu' }] } }),
@@ -152,7 +169,6 @@ t.test('every field that would be ignored is refused by its name', async (t) => 
     volume('nfs', { server: 'a', path: '/a' }),
     spec('volumes[0].emptyDir.medium', { volumes: [{ name: 'v', emptyDir: { medium: 'HugePages' } }] }),
     spec('volumes[0].emptyDir.sizeLimit', { volumes: [{ name: 'v', emptyDir: { sizeLimit: '1Gi' } }] }),
-    spec('activeDeadlineSeconds', { activeDeadlineSeconds: 1 }),
     spec('automountServiceAccountToken', { automountServiceAccountToken: true }),
     spec('hostUsers', { hostUsers: false }),
     spec('imagePullSecrets', { imagePullSecrets: [{ name: 'a' }] }),

@@ -1,0 +1,134 @@
+import type { Pod } from '../api/pod.ts';
+import type { ObservedContainer, ObservedPod, ObservedSandbox } from '../runtime/observed.ts';
+import type { Action, Plan } from './actions.ts';
+import { activeDeadlineMs, DEADLINE_EXCEEDED, DEADLINE_MESSAGE } from './active-deadline.ts';
+import { atomicStart } from './atomic-start.ts';
+import { isComplete } from './completion.ts';
+import { containersOf } from './containers.ts';
+import type { PodFacts } from './facts.ts';
+import { graceSecondsLeft } from './grace-period.ts';
+import { instancesOf, isAlive, usableSandbox } from './instances.ts';
+import { planContainer, type RunContext, removeFirst } from './plan-container.ts';
+import { planInitContainers } from './plan-init.ts';
+import { act, type ContainerStep, earliest, kill } from './plan-steps.ts';
+import { isObsolete, type RestartAll, restartAllOf } from './restart-all.ts';
+import { isUnfinishedStart, withoutUnfinishedStarts } from './unfinished-start.ts';
+
+export interface PlanSettings {
+  /** Upper bound of the delay between a container's end and its next start, for pods that have none of their own. */
+  readonly maxRestartDelaySeconds: number;
+}
+
+/**
+ * What to do next for a pod that is to run. PURE.
+ *
+ * 1. a pod whose time is over, or whose containers could not start together, is given up;
+ * 2. what runs though it must not is stopped;
+ * 3. when all app containers have ended for good, so do the sidecars;
+ * 4. init containers and sidecars come up one after the other;
+ * 5. then the app containers, side by side.
+ */
+export function planRun(pod: Pod, seen: ObservedPod, facts: PodFacts, settings: PlanSettings, now: number): Plan {
+  const observed = withoutUnfinishedStarts(pod, facts, seen);
+  const atomic = atomicStart(pod, observed, now);
+  if (atomic.kind === 'failed') return act([{ kind: 'failPod', reason: atomic.reason, message: atomic.message }]);
+  const deadlineMs = activeDeadlineMs(pod);
+  if (deadlineMs !== undefined && deadlineMs <= now) {
+    return act([{ kind: 'failPod', reason: DEADLINE_EXCEEDED, message: DEADLINE_MESSAGE }]);
+  }
+  const deadlinesMs = [deadlineMs, atomic.kind === 'waiting' ? atomic.deadlineMs : undefined];
+
+  const sandbox = usableSandbox(pod, observed);
+  const strays = planStrays(pod, observed, sandbox, now);
+  if (strays.length > 0) return act(strays);
+  const restartAll = restartAllOf(pod, observed, settings.maxRestartDelaySeconds);
+  if (restartAll) {
+    const old = observed.containers.filter((item) => isAlive(item) && isObsolete(restartAll, item));
+    if (old.length > 0) return act(old.map((item) => kill(item, 0, restartAllMessage(item, restartAll))));
+    if (restartAll.dueAtMs > now) return { actions: [], wakeAtMs: earliest([...deadlinesMs, restartAll.dueAtMs]) };
+  }
+  if (isComplete(pod, observed, settings.maxRestartDelaySeconds)) {
+    const left = observed.containers.filter(isAlive);
+    return act(left.map((item) => kill(item, graceSecondsLeft(pod, now), 'Stopping container')));
+  }
+
+  const context: RunContext = { pod, observed, facts, settings, now, sandbox, restartAll };
+  const unfinished = seen.containers.filter((container) => isUnfinishedStart(pod, facts, container));
+  const plans = planContainers(context, unfinished);
+  const kills = plans.flatMap((step) => step.actions);
+  const hasGarbageLeft = facts.garbageRetryAtMs > now || restartAll !== undefined;
+  const garbage = hasGarbageLeft ? [] : planGarbage(pod, observed, sandbox);
+  const starts = plans.flatMap((step) => (step.start ? [step.start] : []));
+  const wakeAtMs = earliest([...deadlinesMs, ...plans.map((step) => step.wakeAtMs)]);
+  if (starts.length === 0) return { actions: [...kills, ...garbage], wakeAtMs };
+
+  // The end of a network's outage wakes the worker: no time needs to be set for it.
+  if (!sandbox && !facts.networkReady && !pod.spec.hostNetwork) return { actions: [...kills, ...garbage], wakeAtMs };
+  const run: Action = {
+    kind: 'runPod',
+    sandboxId: sandbox?.id,
+    attempt: Math.max(facts.minSandboxAttempt, (observed.sandboxes[0]?.attempt ?? -1) + 1),
+    stopFirst: sandbox ? [] : observed.sandboxes.map((item) => item.id),
+    starts,
+  };
+  return { actions: [...kills, ...garbage, run], wakeAtMs };
+}
+
+function planContainers(context: RunContext, unfinished: readonly ObservedContainer[]): ContainerStep[] {
+  // The runtime reserves the name of a container and its attempt until it is removed.
+  const inTheWay = containersOf(context.pod).flatMap(
+    ({ name }) => unfinished.find((item) => item.containerName === name) ?? [],
+  );
+  const names = new Set(inTheWay.map((item) => item.containerName));
+  const init = planInitContainers(context, names);
+  const apps = init.isDone ? context.pod.spec.containers : [];
+  return [
+    ...inTheWay.map((item) => removeFirst(context, item)),
+    ...init.steps,
+    ...apps.filter(({ name }) => !names.has(name)).map((container) => planContainer(context, container)),
+  ];
+}
+
+function restartAllMessage({ containerName }: ObservedContainer, { sourceName }: RestartAll): string {
+  return `Container ${containerName} will be restarted with all containers of the pod, as the end of ${sourceName} asks for it`;
+}
+
+/** What runs though it must not: in a sandbox that is not the pod's any more, or beside a newer one of the same name. */
+function planStrays(pod: Pod, observed: ObservedPod, current: ObservedSandbox | undefined, now: number): Action[] {
+  const names = new Set(containersOf(pod).map((container) => container.name));
+  const graceSeconds = graceSecondsLeft(pod, now);
+  return observed.containers.filter(isAlive).flatMap((container) => {
+    const { id, containerName, sandboxId } = container;
+    if (sandboxId !== current?.id) {
+      return [kill(container, graceSeconds, 'Pod sandbox changed, it will be killed and re-created.')];
+    }
+    const isNewest = names.has(containerName) && instancesOf(observed, containerName).latest?.id === id;
+    return isNewest
+      ? []
+      : [kill(container, graceSeconds, `Container ${containerName} was replaced, it will be stopped`)];
+  });
+}
+
+/** Dead containers beyond one for each name, containers that the manifest does not name, and the sandboxes left empty. */
+function planGarbage(pod: Pod, observed: ObservedPod, current: ObservedSandbox | undefined): Action[] {
+  const names = new Set(containersOf(pod).map((container) => container.name));
+  const superfluous = [
+    ...[...names].flatMap((name) => instancesOf(observed, name).superfluous),
+    ...observed.containers.filter((container) => !names.has(container.containerName) && !isAlive(container)),
+  ];
+  const removed = new Set(superfluous.map((container) => container.id));
+  const inUse = new Set(
+    observed.containers.filter((container) => !removed.has(container.id)).map((container) => container.sandboxId),
+  );
+  // Without a usable sandbox the old ones are stopped by the step that makes the next.
+  const empty = current
+    ? observed.sandboxes.filter((sandbox) => sandbox.id !== current.id && !inUse.has(sandbox.id))
+    : [];
+  const removedSandboxes = new Set(empty.map((sandbox) => sandbox.id));
+  return [
+    ...superfluous
+      .filter((container) => !removedSandboxes.has(container.sandboxId))
+      .map((container): Action => ({ kind: 'removeContainer', containerId: container.id })),
+    ...empty.map((sandbox): Action => ({ kind: 'removeSandbox', sandboxId: sandbox.id })),
+  ];
+}
