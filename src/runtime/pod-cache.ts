@@ -13,6 +13,7 @@ import {
   toObservedPod,
   toObservedSandbox,
 } from './observed.ts';
+import { ReadOrder } from './read-order.ts';
 
 export interface PodCacheOptions {
   readonly client: Pick<CriClient, 'listPodSandboxes' | 'listContainers' | 'podSandboxStatus' | 'containerStatus'>;
@@ -43,6 +44,7 @@ export class PodCache {
   readonly #sandboxes = new Map<string, Entry<ObservedSandbox>>();
   readonly #containers = new Map<string, Entry<ObservedContainer>>();
   readonly #statusCalls = new Semaphore(STATUS_CALLS_AT_ONCE);
+  readonly #reads = new ReadOrder();
   #sequence = 0;
   #relisting: Promise<void> | undefined;
   #relistAgain = false;
@@ -135,7 +137,11 @@ export class PodCache {
   async refreshContainer(id: string, sandboxId?: string): Promise<ObservedContainer['state'] | undefined> {
     const known = this.#containers.get(id);
     const owner = sandboxId ?? known?.sandboxId ?? '';
-    const status = await this.#statusCalls.use(() => this.#options.client.containerStatus(id));
+    const answer = await this.#reads.latest(id, () =>
+      this.#statusCalls.use(() => this.#options.client.containerStatus(id)),
+    );
+    if (answer === 'overtaken') return this.#containers.get(id)?.observed?.state;
+    const status = answer.value;
     // A container whose sandbox is not known yet is left to the relist, which tells both.
     if (status && owner === '') return undefined;
     const observed = status && toObservedContainer({ podSandboxId: owner }, status);
@@ -145,7 +151,11 @@ export class PodCache {
 
   /** Reads one sandbox anew. Returns its state, or undefined when it is gone. */
   async refreshSandbox(id: string): Promise<ObservedSandbox['state'] | undefined> {
-    const status = await this.#statusCalls.use(() => this.#options.client.podSandboxStatus(id));
+    const answer = await this.#reads.latest(id, () =>
+      this.#statusCalls.use(() => this.#options.client.podSandboxStatus(id)),
+    );
+    if (answer === 'overtaken') return this.#sandboxes.get(id)?.observed?.state;
+    const status = answer.value;
     const observed = status && toObservedSandbox(status);
     this.#replace(this.#sandboxes, id, observed, '');
     return observed?.state;
