@@ -182,7 +182,13 @@ class MiniKubelet implements Daemon {
     await this.#nodeStatus.start();
     this.#arrivals.start();
     const { podLogsDir } = this.#config;
-    const podApi = new PodApi({ store: this.#store, cache: this.#cache, clock: systemClock, logDirectory: podLogsDir });
+    const podApi = new PodApi({
+      store: this.#store,
+      cache: this.#cache,
+      client: this.#client,
+      clock: systemClock,
+      logDirectory: podLogsDir,
+    });
     this.#server = this.#makeServer(podApi);
     await this.#server.start();
     await this.#removeBrokenCniResults();
@@ -434,7 +440,12 @@ class MiniKubelet implements Daemon {
     const extraNames = ['0.0.0.0', '::'].includes(address) ? this.#hostIPs : [];
     const tls = { host: address, port, pkiDirectory: join(stateDirectory, 'pki'), kubeconfigPath, extraNames };
     return new ApiServer({
-      config: { socketPath, tls: enableServer && port > 0 ? tls : undefined, maxConnections: MAX_CONNECTIONS },
+      config: {
+        socketPath,
+        tls: enableServer && port > 0 ? tls : undefined,
+        streamIdleTimeoutMs: this.#config.streamingConnectionIdleTimeoutMs,
+        maxConnections: MAX_CONNECTIONS,
+      },
       store: this.#store,
       decoder: this.#decoder,
       kinds: kindsFor(POD_OPTIONS),

@@ -11,7 +11,12 @@ import { defaultSettings, type Settings, setAt } from './settings.ts';
 
 export const defaultConfigFile = '/etc/mini-kubelet/config.yaml';
 
-type DurationSetting = 'fileCheckFrequency' | 'syncFrequency' | 'runtimeRequestTimeout' | 'eventTTL';
+type DurationSetting =
+  | 'fileCheckFrequency'
+  | 'syncFrequency'
+  | 'runtimeRequestTimeout'
+  | 'streamingConnectionIdleTimeout'
+  | 'eventTTL';
 
 /**
  * The configuration as the daemon uses it: the settings by their names, with nothing left to find out, durations in
@@ -125,7 +130,14 @@ function nodeNameOf(settings: Settings, host: HostFacts): string {
 
 /** PURE. */
 export function toConfig(settings: Settings, host: HostFacts): Config {
-  const { fileCheckFrequency, syncFrequency, runtimeRequestTimeout, eventTTL, ...rest } = settings;
+  const {
+    fileCheckFrequency,
+    syncFrequency,
+    runtimeRequestTimeout,
+    streamingConnectionIdleTimeout,
+    eventTTL,
+    ...rest
+  } = settings;
   const { containerLogMaxSize, crashLoopBackOff, serializeImagePulls, ...others } = rest;
   const ms = (text: string) => parseDuration(text) ?? 0;
   return {
@@ -134,6 +146,7 @@ export function toConfig(settings: Settings, host: HostFacts): Config {
     fileCheckFrequencyMs: ms(fileCheckFrequency),
     syncFrequencyMs: ms(syncFrequency),
     runtimeRequestTimeoutMs: ms(runtimeRequestTimeout),
+    streamingConnectionIdleTimeoutMs: ms(streamingConnectionIdleTimeout),
     eventTTLMs: ms(eventTTL),
     maxContainerRestartPeriodMs: ms(crashLoopBackOff.maxContainerRestartPeriod),
     containerLogMaxSizeBytes: quantityNumber(containerLogMaxSize),

@@ -87,6 +87,12 @@ export const settingsSchema = Type.Object(
     enableServer: bool(true, 'serve the API on TCP as well; the unix socket is always served'),
     address: text('127.0.0.1', 'ip', 'IP address of the API on TCP (TLS, with credentials only)'),
     port: integer(10250, 0, 65_535, 'port of the API on TCP; 0: none'),
+    streamingConnectionIdleTimeout: text(
+      '4h',
+      'duration',
+      'how long an exec, attach or port-forward may be without data before it is ended',
+      { minimumMs: 1000 },
+    ),
     eventTTL: text('1h', 'duration', 'how long events are kept', { minimumMs: 1000 }),
 
     stateDirectory: text('/var/lib/mini-kubelet', 'path', 'objects, volumes, keys', { flag: 'state-dir' }),

@@ -4,13 +4,16 @@ import { conflict } from '../api/status-error.ts';
 import { containerLogPath } from '../logs/paths.ts';
 import { readContainerLog } from '../logs/read.ts';
 import type { PodCache } from '../runtime/pod-cache.ts';
+import type { SpdyConnection } from '../spdy/connection.ts';
 import type { Store } from '../store/store.ts';
 import type { Clock } from '../util/clock.ts';
 import { markForDeletion } from './deletion.ts';
+import { PodStreams, type PodStreamsOptions, type WantedStreams } from './pod-streams.ts';
 
 export interface PodApiOptions {
   readonly store: Store;
   readonly cache: PodCache;
+  readonly client: PodStreamsOptions['client'];
   readonly clock: Clock;
   /** `/var/log/pods`. */
   readonly logDirectory: string;
@@ -34,9 +37,11 @@ export interface LogRequest {
 /** What the API server asks of the part that runs pods. */
 export class PodApi {
   readonly #options: PodApiOptions;
+  readonly #streams: PodStreams;
 
   constructor(options: PodApiOptions) {
     this.#options = options;
+    this.#streams = new PodStreams(options);
   }
 
   /**
@@ -87,6 +92,27 @@ export class PodApi {
       ...(request.sinceTimeMs === undefined ? {} : { sinceMs: request.sinceTimeMs }),
       ...(request.limitBytes === undefined ? {} : { limitBytes: request.limitBytes }),
     });
+  }
+
+  /** @see PodStreams */
+  async exec(
+    pod: Pod,
+    container: string,
+    command: readonly string[],
+    wanted: WantedStreams,
+    signal: AbortSignal,
+  ): Promise<SpdyConnection> {
+    return this.#streams.exec(pod, container, command, wanted, signal);
+  }
+
+  /** @see PodStreams */
+  async attach(pod: Pod, container: string, wanted: WantedStreams, signal: AbortSignal): Promise<SpdyConnection> {
+    return this.#streams.attach(pod, container, wanted, signal);
+  }
+
+  /** @see PodStreams */
+  async portForward(pod: Pod, signal: AbortSignal): Promise<SpdyConnection> {
+    return this.#streams.portForward(pod, signal);
   }
 
   #isRunning(podUid: string, containerId: string): boolean {

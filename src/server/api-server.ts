@@ -36,6 +36,8 @@ export interface ApiServerConfig {
         readonly extraNames?: readonly string[];
       }
     | undefined;
+  /** A stream into a pod ends after so long without data. */
+  readonly streamIdleTimeoutMs: number;
   /** For each listener. Keep both together below half of the file descriptors. */
   readonly maxConnections: number;
 }
@@ -95,7 +97,7 @@ export class ApiServer {
     this.#pkiTimer = setInterval(() => void this.#renewPki(), pkiCheckMs).unref();
   }
 
-  /** Ends watches, lets requests under way finish for a moment, closes the rest. Pods are no concern of it. */
+  /** Ends watches and streams, lets requests under way finish for a moment, closes the rest. Pods are no concern of it. */
   async stop(): Promise<void> {
     clearInterval(this.#pkiTimer);
     this.#longRunning.endAll();
@@ -110,6 +112,7 @@ export class ApiServer {
       objects: new ObjectApi({ store, podOperations, nodeName, kinds }, clock),
       longRunning: this.#longRunning,
       watchLimits: defaultWatchStreamLimits,
+      streamIdleTimeoutMs: config.streamIdleTimeoutMs,
       info: { version, address: `${config.tls?.host ?? 'localhost'}:${config.tls?.port ?? 0}` },
       registry: this.#options.registry ?? new Registry(),
       probeMetrics: this.#options.probeMetrics ?? new Registry(),

@@ -1,4 +1,5 @@
 import type { Pod } from '../api/pod.ts';
+import type { SpdyConnection } from '../spdy/connection.ts';
 
 export interface PodDeletion {
   /** Undefined: what the pod's spec says. */
@@ -30,6 +31,14 @@ export interface ContainerRun {
   readonly restartCount: number;
 }
 
+/** Which streams a client wants of a command. At least one of the first three; with `tty` there is no stderr. */
+export interface WantedStreams {
+  readonly stdin: boolean;
+  readonly stdout: boolean;
+  readonly stderr: boolean;
+  readonly tty: boolean;
+}
+
 /** What the server asks of the part that runs pods. */
 export interface PodOperations {
   /**
@@ -47,4 +56,25 @@ export interface PodOperations {
    * @throws StatusError or any error before the first byte; later ones break the stream.
    */
   openLog(pod: Pod, run: ContainerRun, options: LogOptions, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
+
+  /**
+   * Starts a command in a container.
+   *
+   * @returns the runtime's end, on which nothing is open yet: streams with the header `streamtype`, as in Kubernetes'
+   *   protocol v4.channel.k8s.io.
+   * @throws StatusError when the container does not run, or the runtime refuses.
+   */
+  exec(
+    pod: Pod,
+    container: string,
+    command: readonly string[],
+    wanted: WantedStreams,
+    signal: AbortSignal,
+  ): Promise<SpdyConnection>;
+
+  /** Joins the streams of a running container; otherwise as `exec`. */
+  attach(pod: Pod, container: string, wanted: WantedStreams, signal: AbortSignal): Promise<SpdyConnection>;
+
+  /** For connections to ports in the pod's network: pairs of streams, as in Kubernetes' portforward.k8s.io. */
+  portForward(pod: Pod, signal: AbortSignal): Promise<SpdyConnection>;
 }

@@ -6,7 +6,7 @@ import ts from 'typescript';
 /** Folders of src/ from the bottom up: a file imports from lower levels and from its own folder. '' is src/ itself. */
 const levels: readonly (readonly string[])[] = [
   ['util'],
-  ['api'],
+  ['api', 'spdy'],
   ['config', 'runtime', 'store', 'cgroups', 'volumes', 'network', 'logs', 'events', 'sources'],
   // They work through the runtime's client.
   ['images', 'probes'],
@@ -31,6 +31,7 @@ const keepers: readonly (readonly [module: RegExp, place: RegExp])[] = [
   [/^(fastify|@fastify\/.*)$/, /^server\//],
   [/^execa$/, /^util\/exec\.ts$/],
   [/^node:child_process$/, /^$/],
+  [/^ws$/, /^server\/streams\//],
   [/^node:sqlite$/, /^store\//],
   [/^node:worker_threads$/, /^(api\/decode|store|util)\//],
 ];
@@ -41,6 +42,8 @@ const entryOnly: readonly string[] = ['process.env', 'process.argv', 'process.ex
 /** Files that compute and do nothing: no clock, no randomness, no input or output. */
 const pure: readonly RegExp[] = [
   /^api\/(?!decode\/|openapi)/,
+  /^spdy\/(dictionary|frames|header-block)\.ts$/,
+  /^server\/streams\/offer\.ts$/,
   /^pod\/(plan(-.*)?|actions|status|phase|conditions|containers|container-status|completion|restart(-all)?|environment|instances)\.ts$/,
   /^pod\/(active-deadline|atomic-start|grace-period|status-events|unfinished-start)\.ts$/,
   /^cgroups\/formulas\.ts$/,

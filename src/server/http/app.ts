@@ -12,6 +12,7 @@ import { isLongRunning, registerMetricsRoute, requestMetrics } from './metrics.t
 import { registerObjectRoutes } from './object-routes.ts';
 import { handlePodLog } from './pod-log-handler.ts';
 import { sendStatus } from './reply.ts';
+import { streamHandlers } from './stream-handlers.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -67,6 +68,7 @@ export function buildApp(options: AppOptions): FastifyInstance {
   registerMetricsRoute(app, '/metrics', options.registry);
   registerMetricsRoute(app, '/metrics/probes', options.probeMetrics);
   registerObjectRoutes(app, options, {
+    ...streamHandlers(options),
     'pods/log': { GET: (...args) => handlePodLog(options, ...args) },
   });
   return app;
@@ -80,6 +82,8 @@ function addGuards(app: FastifyInstance, options: AppOptions): void {
   app.addHook('onRequest', async (request, reply) => {
     reply.header('cache-control', 'no-cache, private').header('x-content-type-options', 'nosniff');
     checkUrl(request);
+    // An upgrade is for streams only. Whatever is sent as if it had taken place is not even read.
+    if (request.headers.upgrade !== undefined) reply.header('connection', 'close');
     const peer = options.peerOf(request);
     checkOrigin(request, peer, options.allowedHosts);
     request.identity = authenticate(peer, request.headers.authorization, options.tokenHash());

@@ -19,4 +19,6 @@ export interface HttpContext {
   readonly watchLimits: WatchStreamLimits;
   readonly logger: Logger;
   readonly clock: Clock;
+  /** A stream into a pod ends after so long without data. */
+  readonly streamIdleTimeoutMs: number;
 }

@@ -37,9 +37,9 @@ function frameworkStatus(error: unknown, maxBodyBytes: number): StatusError | un
   }
 }
 
-/** What clients know of pods in Kubernetes and is not served: a user of `kubectl exec` learns more than "not found". */
+/** What clients know of pods in Kubernetes and is not served: a user of `kubectl debug` learns more than "not found". */
 const unservedOfPods =
-  /^\/api\/v1\/namespaces\/[^/]+\/pods\/[^/]+\/(attach|binding|ephemeralcontainers|eviction|exec|portforward|proxy|resize)(?:[/?]|$)/;
+  /^\/api\/v1\/namespaces\/[^/]+\/pods\/[^/]+\/(binding|ephemeralcontainers|eviction|proxy|resize)(?:[/?]|$)/;
 
 /** A path that leads nowhere, in the words that kubectl knows. */
 export function pathNotFound(url = ''): StatusError {

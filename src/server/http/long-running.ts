@@ -1,10 +1,14 @@
-import type { ServerResponse } from 'node:http';
 import { tooManyRequests } from '../../api/status-error.ts';
 
-/** Watches and followed logs: they are bounded in number, and end politely when the server does. */
+/** What ends by an event: a response, or the connection of a stream. */
+interface Closable {
+  once(event: 'close', listener: () => void): unknown;
+}
+
+/** Watches, followed logs and streams into pods: they are bounded in number, and end politely when the server does. */
 export class LongRunning {
   readonly #limit: number;
-  readonly #open = new Map<ServerResponse, () => void>();
+  readonly #open = new Map<Closable, () => void>();
 
   constructor(limit: number) {
     this.#limit = limit;
@@ -15,10 +19,11 @@ export class LongRunning {
   }
 
   /** @throws StatusError 429 when there are too many already. */
-  add(response: ServerResponse, end: () => void): void {
-    if (this.#open.size >= this.#limit) throw tooManyRequests('too many watches and followed logs are open', 5);
-    this.#open.set(response, end);
-    response.once('close', () => this.#open.delete(response));
+  add(closable: Closable, end: () => void): void {
+    if (this.#open.size >= this.#limit)
+      throw tooManyRequests('too many watches, followed logs and streams are open', 5);
+    this.#open.set(closable, end);
+    closable.once('close', () => this.#open.delete(closable));
   }
 
   endAll(): void {

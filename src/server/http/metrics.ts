@@ -18,14 +18,14 @@ export function requestMetrics(registry: Registry, counts: { watches: () => numb
   });
   const duration = new Histogram({
     name: 'apiserver_request_duration_seconds',
-    help: 'Time until a request was answered; watches and followed logs are left out.',
+    help: 'Time until a request was answered; watches, followed logs and streams are left out.',
     labelNames: ['verb', 'resource'],
     buckets: [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
     registers: [registry],
   });
   new Gauge({
     name: 'apiserver_longrunning_requests',
-    help: 'Open watches and followed logs.',
+    help: 'Open watches, followed logs and streams into pods.',
     registers: [registry],
     collect() {
       this.set(counts.watches());
@@ -50,13 +50,20 @@ export function registerMetricsRoute(app: FastifyInstance, path: string, registr
 
 /** Answered for hours by design: not counted among the requests in flight, nor timed. */
 export function isLongRunning(request: FastifyRequest): boolean {
+  if (isStream(request)) return true;
   const { watch, follow } = request.query as Record<string, unknown>;
   return request.method === 'GET' && (watch !== undefined || follow !== undefined);
+}
+
+/** Of the subresources that become streams, whether or not the request gets that far. */
+function isStream(request: FastifyRequest): boolean {
+  return /^pods\/(?:exec|attach|portforward)$/.test(request.routeOptions.config.resource ?? '');
 }
 
 const verbs: Readonly<Record<string, string>> = { POST: 'create', PUT: 'update', PATCH: 'patch', DELETE: 'delete' };
 
 function verbOf(request: FastifyRequest): string {
+  if (isStream(request)) return 'connect';
   if (isLongRunning(request)) return 'watch';
   if (request.method === 'GET' || request.method === 'HEAD') return 'get';
   return verbs[request.method] ?? 'other';

@@ -1,6 +1,7 @@
 import type { Server, ServerOptions } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Status } from '../../api/meta.ts';
+import { mayUpgrade } from './upgrade.ts';
 
 /** As Kubernetes' apiserver: time for the headers, for the whole request, and until an idle connection is closed. */
 export const httpOptions: ServerOptions = {
@@ -9,6 +10,7 @@ export const httpOptions: ServerOptions = {
   requestTimeout: 60_000,
   keepAliveTimeout: 90_000,
   connectionsCheckingInterval: 5_000,
+  shouldUpgradeCallback: mayUpgrade,
 };
 
 /**

@@ -6,6 +6,7 @@ import { type PeerCertificate, type SecureContextOptions, TLSSocket } from 'node
 import type { Identity } from '../identity.ts';
 import type { Pki } from '../pki/pki.ts';
 import { answerClientErrors, httpOptions, limitConnections } from './http-limits.ts';
+import { answerUpgrades } from './upgrade.ts';
 
 /** Authenticated encryption with forward secrecy only. */
 const ciphers = [
@@ -37,6 +38,7 @@ export async function listenOnTls(
   );
   limitConnections(server, limit);
   answerClientErrors(server);
+  answerUpgrades(server, onRequest);
   server.listen(address.port, address.host);
   try {
     await once(server, 'listening');

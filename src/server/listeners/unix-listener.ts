@@ -4,6 +4,7 @@ import type { RequestListener, Server } from 'node:http';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import { answerClientErrors, httpOptions, limitConnections } from './http-limits.ts';
+import { answerUpgrades } from './upgrade.ts';
 
 // An import statement would read all that node:http exports, and so load its WebSocket client: 15 MB for nothing.
 const { createServer } = process.getBuiltinModule('node:http');
@@ -27,6 +28,7 @@ export async function listenOnUnixSocket(path: string, onRequest: RequestListene
   const server = createServer(httpOptions, onRequest);
   limitConnections(server, limit);
   answerClientErrors(server);
+  answerUpgrades(server, onRequest);
   // The socket is made within the call to listen, and must at no time be open to others.
   const umask = process.umask(0o117);
   server.listen(path);

@@ -17,7 +17,7 @@ const server = new ApiServer({
   kinds,
   podOperations: new FakePods(store),
   health: () => [],
-  config: { socketPath: `${directory}/api.sock`, tls: undefined, maxConnections: 100 },
+  config: { socketPath: `${directory}/api.sock`, tls: undefined, streamIdleTimeoutMs: 60_000, maxConnections: 100 },
   nodeName: 'node-1',
   version: '0.0.0',
   logger,

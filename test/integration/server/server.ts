@@ -46,6 +46,7 @@ export async function startServer(
       pkiDirectory: `${directory}/pki`,
       kubeconfigPath: `${directory}/etc/admin.kubeconfig`,
     },
+    streamIdleTimeoutMs: 60_000,
     maxConnections: 500,
     ...changes,
   };

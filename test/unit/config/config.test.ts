@@ -36,6 +36,7 @@ t.test('without a file the defaults hold, and nothing is left to find out', asyn
     podPidsLimit: 1024,
     fileCheckFrequencyMs: 20_000,
     runtimeRequestTimeoutMs: 120_000,
+    streamingConnectionIdleTimeoutMs: 4 * 3_600_000,
     eventTTLMs: 3_600_000,
     maxContainerRestartPeriodMs: 300_000,
     containerLogMaxSizeBytes: 10 * 1024 * 1024,

@@ -7,6 +7,7 @@ import { Decoder } from '../../../src/api/decode/decode.ts';
 import { kinds, nodeKind, podKind } from '../../../src/api/kinds.ts';
 import type { Node } from '../../../src/api/node.ts';
 import type { Pod } from '../../../src/api/pod.ts';
+import { internalError } from '../../../src/api/status-error.ts';
 import { type AppOptions, buildApp } from '../../../src/server/http/app.ts';
 import { LongRunning } from '../../../src/server/http/long-running.ts';
 import { unixIdentity } from '../../../src/server/identity.ts';
@@ -14,6 +15,7 @@ import { ObjectApi } from '../../../src/server/objects/object-api.ts';
 import { ensureSystemNamespaces } from '../../../src/server/objects/strategies.ts';
 import type { ContainerRun, LogOptions, PodOperations } from '../../../src/server/pod-operations.ts';
 import { defaultWatchStreamLimits } from '../../../src/server/watch-stream.ts';
+import type { SpdyConnection } from '../../../src/spdy/connection.ts';
 import { Store } from '../../../src/store/store.ts';
 
 export const nodeName = 'node-1';
@@ -42,6 +44,19 @@ export class FakePods implements PodOperations {
     this.logRequests.push({ run, options });
     return this.log();
   };
+
+  /** What stands for the runtime when a client wants streams. */
+  openStreams: (what: string, signal: AbortSignal) => Promise<SpdyConnection> = async () => {
+    throw internalError('no runtime here');
+  };
+
+  exec: PodOperations['exec'] = (_pod, container, command, wanted, signal) =>
+    this.openStreams(`exec ${container} ${JSON.stringify({ command, ...wanted })}`, signal);
+
+  attach: PodOperations['attach'] = (_pod, container, wanted, signal) =>
+    this.openStreams(`attach ${container} ${JSON.stringify(wanted)}`, signal);
+
+  portForward: PodOperations['portForward'] = (_pod, signal) => this.openStreams('portforward', signal);
 }
 
 export interface TestApi {
@@ -76,6 +91,7 @@ export async function startApi(t: Test, changes: Partial<AppOptions> = {}): Prom
     objects: new ObjectApi({ store, podOperations: pods, nodeName, kinds }, clock),
     longRunning: new LongRunning(10),
     watchLimits: defaultWatchStreamLimits,
+    streamIdleTimeoutMs: 60_000,
     logger,
     clock,
     info: { version: '1.2.3', address: '127.0.0.1:10250' },
