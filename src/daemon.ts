@@ -39,6 +39,7 @@ import { EventStream } from './runtime/event-stream.ts';
 import { HealthClient } from './runtime/health-client.ts';
 import { PodCache } from './runtime/pod-cache.ts';
 import {
+  handlerFeatures,
   isRuntimeReady,
   networkProblem,
   type RuntimeHealth,
@@ -73,6 +74,7 @@ const MAX_CONNECTIONS = 4096;
 const POD_OPTIONS: PodKindOptions = {
   allowPrivileged: true,
   hasAppArmor: existsSync('/sys/kernel/security/apparmor'),
+  hasSELinux: existsSync('/sys/fs/selinux/enforce'),
 };
 const LATE_RELISTS_MS = [2_000, 10_000];
 /** As a kubelet's containerLogMonitorInterval. */
@@ -396,6 +398,7 @@ class MiniKubelet implements Daemon {
       clusterDomain: config.clusterDomain,
       maxRestartDelaySeconds: config.maxContainerRestartPeriodMs / 1000,
       maskedPaths: [...MASKED_PATHS, ...(await Array.fromAsync(glob('/sys/devices/system/cpu/cpu*/thermal_throttle')))],
+      seccompDirectory: join(config.stateDirectory, 'seccomp'),
       defaultSeccomp: config.seccompDefault ? 'RuntimeDefault' : 'Unconfined',
       allocatable: machine.resources.allocatable,
       hostIPs: () => this.#hostIPs,
@@ -419,7 +422,7 @@ class MiniKubelet implements Daemon {
   }
 
   #admit(pod: Pod, others: readonly Pod[], machine: Machine) {
-    const { nodeName, maxPods } = this.#config;
+    const { nodeName, maxPods, allowedUnsafeSysctls } = this.#config;
     const node = this.#store.get(nodeKind, undefined, nodeName);
     const { health } = this.#monitor;
     return admit(pod, others, {
@@ -428,7 +431,13 @@ class MiniKubelet implements Daemon {
       taints: node?.spec?.taints ?? [],
       allocatable: machine.resources.allocatable,
       maxPods,
-      features: { supplementalGroupsPolicy: health.state === 'up' && health.supplementalGroupsPolicy },
+      kernelRelease: release(),
+      allowedUnsafeSysctls,
+      runtimeHandler: '',
+      features: {
+        supplementalGroupsPolicy: health.state === 'up' && health.supplementalGroupsPolicy,
+        userNamespaces: handlerFeatures(health, '').userNamespaces,
+      },
     });
   }
 

@@ -10,7 +10,7 @@ import { serviceAccountKind as serviceAccount } from './service-account-kind.ts'
 
 /** The kinds that this daemon serves. */
 
-const strictest: PodKindOptions = { allowPrivileged: false, hasAppArmor: false };
+const strictest: PodKindOptions = { allowPrivileged: false, hasAppArmor: false, hasSELinux: false };
 
 export const podKind = createPodKind(strictest);
 export const nodeKind = node;

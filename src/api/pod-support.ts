@@ -3,6 +3,7 @@ import { type ErrorSink, type FieldError, FieldErrors, forbidden, invalid } from
 import type { Pod } from './pod.ts';
 import { allContainers } from './pod-validation/annotations.ts';
 import { isExtendedResource } from './pod-validation/resources.ts';
+import { isPlainSysctlValue } from './sysctls.ts';
 
 /**
  * What Kubernetes allows and this daemon does not do. Such a pod is refused by name: a field is either honoured or
@@ -12,6 +13,8 @@ import { isExtendedResource } from './pod-validation/resources.ts';
 export interface PodSupport {
   /** Whether the host has AppArmor. */
   hasAppArmor: boolean;
+  /** Whether the host has SELinux. */
+  hasSELinux: boolean;
 }
 
 interface Unsupported {
@@ -40,8 +43,20 @@ const oneOf =
   (value: unknown) =>
     values.includes(value);
 
-const hostProfile: Unsupported['unless'] = (value, _key, { hasAppArmor }) =>
-  hasAppArmor && (value === 'RuntimeDefault' || value === 'Unconfined');
+const onAppArmor: Pick<Unsupported, 'unless' | 'hint'> = {
+  unless: (_value, _key, { hasAppArmor }) => hasAppArmor,
+  hint: 'the host has no AppArmor',
+};
+const onSELinux: Pick<Unsupported, 'unless' | 'hint'> = {
+  unless: (_value, _key, { hasSELinux }) => hasSELinux,
+  hint: 'the host has no SELinux',
+};
+
+/** Kubernetes takes an empty name, and then means no profile at all (CVE-2023-2431). */
+const someText: Pick<Unsupported, 'unless' | 'hint'> = {
+  unless: (value) => value !== '' && !String(value).includes('\0'),
+  hint: 'a profile without a name',
+};
 
 const plainResource: Unsupported['unless'] = (_value, key) => !isExtendedResource(key);
 
@@ -61,15 +76,13 @@ const unsupported: readonly Unsupported[] = [
   { path: 'spec.containers[*].resources.claims' },
   { path: 'spec.containers[*].resources.limits.*', unless: plainResource, hint: 'there are no device plugins' },
   { path: 'spec.containers[*].resources.limits.ephemeral-storage' },
-  { path: 'spec.containers[*].securityContext.appArmorProfile.type', unless: hostProfile },
-  { path: 'spec.containers[*].securityContext.procMount', unless: oneOf('Default') },
-  { path: 'spec.containers[*].securityContext.seccompProfile.type', unless: oneOf('RuntimeDefault', 'Unconfined') },
-  { path: 'spec.containers[*].securityContext.seLinuxOptions' },
+  { path: 'spec.containers[*].securityContext.appArmorProfile.type', ...onAppArmor },
+  { path: 'spec.containers[*].securityContext.seccompProfile.localhostProfile', ...someText },
+  { path: 'spec.containers[*].securityContext.seLinuxOptions', ...onSELinux },
   { path: 'spec.containers[*].securityContext.windowsOptions' },
   { path: 'spec.volumes[*].*', unless: (_value, key) => volumeSources.includes(key) },
   { path: 'spec.volumes[*].emptyDir.medium', unless: oneOf('Memory') },
   { path: 'spec.automountServiceAccountToken', unless: oneOf(false) },
-  { path: 'spec.hostUsers', unless: oneOf(true) },
   { path: 'spec.imagePullSecrets' },
   { path: 'spec.os.name', unless: oneOf('linux') },
   { path: 'spec.overhead' },
@@ -78,11 +91,10 @@ const unsupported: readonly Unsupported[] = [
   { path: 'spec.runtimeClassName' },
   { path: 'spec.schedulingGates' },
   { path: 'spec.schedulingGroup' },
-  { path: 'spec.securityContext.appArmorProfile.type', unless: hostProfile },
-  { path: 'spec.securityContext.seccompProfile.type', unless: oneOf('RuntimeDefault', 'Unconfined') },
-  { path: 'spec.securityContext.seLinuxChangePolicy' },
-  { path: 'spec.securityContext.seLinuxOptions' },
-  { path: 'spec.securityContext.sysctls' },
+  { path: 'spec.securityContext.appArmorProfile.type', ...onAppArmor },
+  { path: 'spec.securityContext.seccompProfile.localhostProfile', ...someText },
+  { path: 'spec.securityContext.seLinuxChangePolicy', ...onSELinux },
+  { path: 'spec.securityContext.seLinuxOptions', ...onSELinux },
   { path: 'spec.securityContext.windowsOptions' },
   { path: 'spec.serviceAccountName', unless: oneOf('', 'default') },
 ];
@@ -196,6 +208,11 @@ function validateTexts({ spec }: Pod, errors: ErrorSink): void {
         errors.push(invalid(`${path}.ports[${index}].hostIP`, hostIP, 'must be a valid IP address'));
       }
     }
+  }
+  for (const [index, { value }] of (spec.securityContext?.sysctls ?? []).entries()) {
+    if (isPlainSysctlValue(value)) continue;
+    const detail = 'must have letters, digits, blanks and -_.,:/ only';
+    errors.push(invalid(`spec.securityContext.sysctls[${index}].value`, value, detail));
   }
   for (const [index, { hostPath }] of (spec.volumes ?? []).entries()) {
     if (!hostPath) continue;

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { isQuantity, quantityNumber } from '../api/quantity.ts';
+import { sysctlPatternProblem } from '../api/sysctls.ts';
 import { parseDuration } from './duration.ts';
 import type { SettingSchema } from './settings.ts';
 
@@ -61,6 +62,7 @@ export const textFormats: Readonly<Record<string, TextCheck>> = {
       : 'an absolute cgroup path',
   duration,
   size,
+  'sysctl-pattern': sysctlPatternProblem,
 };
 
 const reservable = ['cpu', 'memory', 'ephemeral-storage'];

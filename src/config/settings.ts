@@ -69,6 +69,11 @@ export const settingsSchema = Type.Object(
       'eviction-signal',
       'resources kept from pods so that the node never runs out of them',
     ),
+    allowedUnsafeSysctls: list(
+      [],
+      'sysctl-pattern',
+      'sysctls that pods may set besides the safe ones, as names or as beginnings with *',
+    ),
     seccompDefault: bool(true, "the runtime's default seccomp profile for every container that names no other"),
 
     clusterDNS: list([], 'ip', 'name servers for pods with dnsPolicy ClusterFirst'),

@@ -1,7 +1,8 @@
 import type { Taint } from '../api/node.ts';
-import type { Pod, Toleration } from '../api/pod.ts';
+import type { Pod, PodSpec, Toleration } from '../api/pod.ts';
 import { podRequests, type ResourceList } from '../api/pod-resources.ts';
 import { cpuMilli, quantityBytes } from '../api/quantity.ts';
+import { isSafeSysctl, matchesSysctl, sysctlNamespace } from '../api/sysctls.ts';
 import { conflictsOnHostPorts } from './host-ports.ts';
 import { matchesNode } from './node-affinity.ts';
 
@@ -13,7 +14,14 @@ export interface AdmissionNode {
   /** Quantities by resource name. */
   readonly allocatable: Readonly<Record<string, string>>;
   readonly maxPods: number;
-  readonly features: { readonly supplementalGroupsPolicy: boolean };
+  /** As uname(2) has it. */
+  readonly kernelRelease: string;
+  /** Names, or beginnings with `*`, of sysctls that pods may set besides the safe ones. */
+  readonly allowedUnsafeSysctls: readonly string[];
+  /** The runtime's handler that the pod would run with; '' is the default one. */
+  readonly runtimeHandler: string;
+  /** What the runtime, and that handler, can do. */
+  readonly features: { readonly supplementalGroupsPolicy: boolean; readonly userNamespaces: boolean };
 }
 
 /** Why a pod may not run here: becomes the reason and message of its status. */
@@ -34,8 +42,10 @@ export interface Rejection {
 export function admit(pod: Pod, others: Iterable<Pod>, node: AdmissionNode): Rejection | undefined {
   const active = [...others].filter((other) => !isTerminated(other) && other.metadata.uid !== pod.metadata.uid);
   const rejection =
+    checkSysctls(pod, node) ??
     checkOs(pod) ??
     checkSupplementalGroups(pod, node) ??
+    checkUserNamespace(pod, node) ??
     checkResources(pod, active, node) ??
     checkPlacement(pod, active, node) ??
     checkTaints(pod, node);
@@ -44,6 +54,27 @@ export function admit(pod: Pod, others: Iterable<Pod>, node: AdmissionNode): Rej
 
 function isTerminated(pod: Pod): boolean {
   return pod.status?.phase === 'Failed' || pod.status?.phase === 'Succeeded';
+}
+
+/** (pkg/kubelet/sysctl/allowlist.go) */
+function checkSysctls({ spec }: Pod, node: AdmissionNode): Rejection | undefined {
+  for (const { name } of spec.securityContext?.sysctls ?? []) {
+    const problem = sysctlProblem(name, spec, node);
+    if (problem !== undefined) {
+      return { reason: 'SysctlForbidden', message: `forbidden sysctl: ${JSON.stringify(name)} ${problem}` };
+    }
+  }
+  return undefined;
+}
+
+function sysctlProblem(name: string, { hostIPC, hostNetwork }: PodSpec, node: AdmissionNode): string | undefined {
+  const isAllowed = isSafeSysctl(name, node.kernelRelease) || matchesSysctl(name, node.allowedUnsafeSysctls);
+  if (!isAllowed) return 'not allowlisted';
+  const namespace = sysctlNamespace(name);
+  if (namespace === 'ipc' && hostIPC) return 'not allowed with host ipc enabled';
+  // With the host's network a pod also has the host's names.
+  if (namespace !== 'ipc' && hostNetwork) return 'not allowed with host net enabled';
+  return undefined;
 }
 
 const OS_LABEL = 'kubernetes.io/os';
@@ -69,6 +100,14 @@ function checkSupplementalGroups({ spec }: Pod, { features }: AdmissionNode): Re
     reason: 'SupplementalGroupsPolicyNotSupported',
     message: 'SupplementalGroupsPolicy=Strict is not supported in this node',
   };
+}
+
+/** A kubelet tries such a pod over and over. */
+function checkUserNamespace({ spec }: Pod, { features, runtimeHandler }: AdmissionNode): Rejection | undefined {
+  if (spec.hostUsers !== false || features.userNamespaces) return undefined;
+  const handler = JSON.stringify(runtimeHandler);
+  const message = `hostUsers=false: the runtime handler ${handler} does not support user namespaces`;
+  return { reason: 'PodFeatureUnsupported', message };
 }
 
 /** The order in which a shortage is reported; other resources follow by name. */

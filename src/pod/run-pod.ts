@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { join, posix } from 'node:path';
 import type { Container, Pod } from '../api/pod.ts';
 import { containerLinuxResources } from '../cgroups/container-resources.ts';
 import type { LocalImage } from '../images/image-manager.ts';
@@ -9,11 +9,12 @@ import { podDnsConfig } from '../network/dns.ts';
 import { podPortMappings } from '../network/host-ports.ts';
 import { podHostname } from '../network/hostname.ts';
 import { renderHostsFile } from '../network/hosts.ts';
-import { containerConfig, runAsUserProblem } from '../runtime/container-config.ts';
+import { containerConfig, localhostSeccompProfile, runAsUserProblem } from '../runtime/container-config.ts';
 import type { PodSandboxConfig } from '../runtime/generated/runtime/v1/PodSandboxConfig.ts';
 import { RuntimeError } from '../runtime/runtime-error.ts';
 import { handlerFeatures } from '../runtime/runtime-monitor.ts';
-import { sandboxConfig } from '../runtime/sandbox-config.ts';
+import { type IdMapping, sandboxConfig } from '../runtime/sandbox-config.ts';
+import { openRegularBeneath } from '../util/safe-fs.ts';
 import { containerMounts } from '../volumes/container-mounts.ts';
 import type { MountedVolumes } from '../volumes/volume-manager.ts';
 import type { ActionOf, ContainerStart } from './actions.ts';
@@ -39,6 +40,7 @@ export interface RunPodResult {
 interface Ground {
   readonly sandboxId: string;
   readonly sandboxConfig: PodSandboxConfig;
+  readonly userNamespace: IdMapping | undefined;
   readonly podIPs: readonly string[];
   readonly volumes: MountedVolumes;
   readonly hostsFile: string;
@@ -69,7 +71,8 @@ export async function runPod(
     services.recorder.event(pod, 'Normal', 'SandboxChanged', message);
   }
   const cgroupParent = await step('FailedCreatePodCgroup', services.cgroups.ensurePod(pod));
-  const config = await makeSandboxConfig(services, pod, action.attempt, cgroupParent);
+  const userNamespace = await step('FailedCreatePodSandBox', services.volumes.ensureUserNamespace(pod));
+  const config = await makeSandboxConfig(services, pod, action.attempt, cgroupParent, userNamespace);
 
   const images = new Map(
     action.starts
@@ -89,7 +92,14 @@ export async function runPod(
     ? services.settings.hostIPs()
     : (services.cache.get(pod.metadata.uid ?? '').sandboxes.find((item) => item.id === sandbox.value)?.ips ?? []);
   const hostsFile = await writeHostsFile(services, pod, podIPs);
-  const ground: Ground = { sandboxId: sandbox.value, sandboxConfig: config, podIPs, volumes: volumes.value, hostsFile };
+  const ground: Ground = {
+    sandboxId: sandbox.value,
+    sandboxConfig: config,
+    userNamespace,
+    podIPs,
+    volumes: volumes.value,
+    hostsFile,
+  };
 
   const failures = new Map<string, unknown>();
   const created = action.starts.map((start) => settle(ensureCreated(services, pod, start, ground, images, signal)));
@@ -110,6 +120,7 @@ async function makeSandboxConfig(
   pod: Pod,
   attempt: number,
   cgroupParent: string,
+  userNamespace: IdMapping | undefined,
 ): Promise<PodSandboxConfig> {
   const { settings, recorder } = services;
   const { namespace = '', name = '', uid = '' } = pod.metadata;
@@ -126,6 +137,7 @@ async function makeSandboxConfig(
     dns: { servers: [...dns.servers], searches: [...dns.searches], options: [...dns.options] },
     portMappings: podPortMappings(pod),
     cgroupParent,
+    userNamespace,
     logDirectory: join(settings.logDirectory, podLogDirectoryName({ namespace, name, uid })),
   });
 }
@@ -233,6 +245,7 @@ async function makeContainerConfig(
     allocatable: settings.allocatable,
     sources: configSourcesOf(services.store, pod),
   });
+  await checkSeccompProfile(settings.seccompDirectory, localhostSeccompProfile(pod, container));
   const subPaths = containerSubPaths(container, envs);
   const terminationLog = await volumes.makeTerminationLog(pod, container, start.restartCount);
   const { namespace = '', name = '', uid = '' } = pod.metadata;
@@ -253,7 +266,15 @@ async function makeContainerConfig(
     command: expandAll(container.command, envs),
     args: expandAll(container.args, envs),
     envs,
-    mounts: mounts.map((mount) => ({ ...mount, propagation: `PROPAGATION_${mount.propagation}` as const })),
+    userNamespace: ground.userNamespace,
+    seccompDirectory: settings.seccompDirectory,
+    mounts: mounts.map((mount) => ({
+      ...mount,
+      propagation: `PROPAGATION_${mount.propagation}` as const,
+      // So that what belongs to a user in the container belongs to the same user in the volume, whatever block it has.
+      uidMappings: ground.userNamespace ? [ground.userNamespace] : [],
+      gidMappings: ground.userNamespace ? [ground.userNamespace] : [],
+    })),
     // gRPC takes 64-bit numbers as text.
     resources: {
       ...resources,
@@ -269,6 +290,18 @@ async function makeContainerConfig(
     maskedPaths: settings.maskedPaths,
     defaultSeccomp: settings.defaultSeccomp,
   });
+}
+
+/** What the runtime is going to read by its path must be a file in the directory, not what a link there leads to. */
+async function checkSeccompProfile(directory: string, profile: string | undefined): Promise<void> {
+  if (profile === undefined) return;
+  try {
+    const path = posix.normalize(profile);
+    await (await openRegularBeneath(directory, path)).close();
+  } catch (error) {
+    const message = `cannot load seccomp profile ${JSON.stringify(profile)}: ${messageOf(error)}`;
+    throw new StepError('CreateContainerError', message, error);
+  }
 }
 
 async function startContainer(

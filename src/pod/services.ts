@@ -25,6 +25,8 @@ export interface PodSettings {
   readonly clusterDomain: string;
   readonly maxRestartDelaySeconds: number;
   readonly maskedPaths: readonly string[];
+  /** Seccomp profiles of type Localhost: `/var/lib/mini-kubelet/seccomp`. */
+  readonly seccompDirectory: string;
   readonly defaultSeccomp: 'RuntimeDefault' | 'Unconfined';
   /** The node's allocatable, as quantities. */
   readonly allocatable: Readonly<Record<string, string>>;

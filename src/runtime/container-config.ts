@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { Container, Pod } from '../api/pod.ts';
 import type { ContainerConfig } from './generated/runtime/v1/ContainerConfig.ts';
 import type { LinuxContainerResources } from './generated/runtime/v1/LinuxContainerResources.ts';
@@ -5,7 +6,7 @@ import type { LinuxContainerSecurityContext } from './generated/runtime/v1/Linux
 import type { Mount } from './generated/runtime/v1/Mount.ts';
 import type { SecurityProfile } from './generated/runtime/v1/SecurityProfile.ts';
 import { containerAnnotations, containerLabels } from './labels.ts';
-import { namespaceOptions, supplementalGroups } from './sandbox-config.ts';
+import { type IdMapping, namespaceOptions, selinuxOptions, supplementalGroups } from './sandbox-config.ts';
 
 /** Who an image says that its process runs as: a number, or a name that only the image's own files can resolve. */
 export type ImageUser = { readonly uid: bigint } | { readonly username: string } | undefined;
@@ -26,6 +27,10 @@ export interface ContainerSettings {
   /** Relative to the sandbox's log directory. */
   readonly logPath: string;
   readonly maskedPaths: readonly string[];
+  /** What the ids of the pod are on the host; undefined when they are the same. */
+  readonly userNamespace?: IdMapping | undefined;
+  /** Directory of the profiles of type Localhost. */
+  readonly seccompDirectory: string;
   /** For a container that names no profile. */
   readonly defaultSeccomp: 'RuntimeDefault' | 'Unconfined';
 }
@@ -84,7 +89,7 @@ function securityContext(pod: Pod, container: Container, settings: ContainerSett
   const runAsUser = own.runAsUser ?? shared.runAsUser;
   const runAsGroup = own.runAsGroup ?? shared.runAsGroup;
   return {
-    namespaceOptions: namespaceOptions(pod),
+    namespaceOptions: namespaceOptions(pod, settings.userNamespace),
     privileged: own.privileged ?? false,
     readonlyRootfs: own.readOnlyRootFilesystem ?? false,
     noNewPrivs: own.allowPrivilegeEscalation === false,
@@ -93,10 +98,11 @@ function securityContext(pod: Pod, container: Container, settings: ContainerSett
       dropCapabilities: [...(own.capabilities?.drop ?? [])],
     },
     ...supplementalGroups(pod),
-    maskedPaths: [...settings.maskedPaths],
-    readonlyPaths: [...READONLY_PATHS],
-    seccomp: seccompProfile(pod, container, settings.defaultSeccomp),
+    maskedPaths: isUnmasked(pod, container) ? [] : [...settings.maskedPaths],
+    readonlyPaths: isUnmasked(pod, container) ? [] : [...READONLY_PATHS],
+    seccomp: seccompProfile(pod, container, settings),
     ...appArmorProfile(pod, container),
+    ...selinuxOptions(own.seLinuxOptions ?? shared.seLinuxOptions),
     ...runAs(runAsUser, settings.imageUser),
     ...(runAsGroup === undefined ? {} : { runAsGroup: { value: runAsGroup } }),
   };
@@ -111,21 +117,32 @@ function runAs(runAsUser: number | undefined, imageUser: ImageUser): LinuxContai
 }
 
 /** Always one: a runtime that is sent none would run the container unconfined. */
-function seccompProfile(
-  pod: Pod,
-  container: Container,
-  defaultType: ContainerSettings['defaultSeccomp'],
-): SecurityProfile {
+function seccompProfile(pod: Pod, container: Container, settings: ContainerSettings): SecurityProfile {
   const profile = container.securityContext?.seccompProfile ?? pod.spec.securityContext?.seccompProfile;
-  if (!profile) return { profileType: defaultType };
-  return { profileType: profile.type === 'Unconfined' ? 'Unconfined' : 'RuntimeDefault' };
+  if (!profile) return { profileType: settings.defaultSeccomp };
+  const name = localhostSeccompProfile(pod, container);
+  if (name === undefined) return { profileType: profile.type === 'Unconfined' ? 'Unconfined' : 'RuntimeDefault' };
+  return { profileType: 'Localhost', localhostRef: join(settings.seccompDirectory, name) };
+}
+
+/** The file of the container's seccomp profile, relative to the directory of profiles; undefined for another type. */
+export function localhostSeccompProfile(pod: Pod, container: Container): string | undefined {
+  const profile = container.securityContext?.seccompProfile ?? pod.spec.securityContext?.seccompProfile;
+  return profile?.type === 'Localhost' ? (profile.localhostProfile ?? '') : undefined;
+}
+
+/** Root in a user namespace is nobody on the host: only then may a container see all of /proc. */
+function isUnmasked({ spec }: Pod, { securityContext }: Container): boolean {
+  return securityContext?.procMount === 'Unmasked' && spec.hostUsers === false;
 }
 
 /** None unless the manifest has one: the runtime then uses its own default where the host has AppArmor. */
 function appArmorProfile(pod: Pod, container: Container): Pick<LinuxContainerSecurityContext, 'apparmor'> {
   const profile = container.securityContext?.appArmorProfile ?? pod.spec.securityContext?.appArmorProfile;
   if (!profile) return {};
-  return { apparmor: { profileType: profile.type === 'Unconfined' ? 'Unconfined' : 'RuntimeDefault' } };
+  const { type, localhostProfile } = profile;
+  if (type === 'Localhost') return { apparmor: { profileType: type, localhostRef: localhostProfile ?? '' } };
+  return { apparmor: { profileType: type === 'Unconfined' ? 'Unconfined' : 'RuntimeDefault' } };
 }
 
 const MAX_UID = 2n ** 31n - 1n;

@@ -1,4 +1,5 @@
-import type { Pod } from '../api/pod.ts';
+import type { Pod, SELinuxOptions } from '../api/pod.ts';
+import { dottedSysctl } from '../api/sysctls.ts';
 import type { DNSConfig } from './generated/runtime/v1/DNSConfig.ts';
 import type { NamespaceOption } from './generated/runtime/v1/NamespaceOption.ts';
 import type { PodSandboxConfig } from './generated/runtime/v1/PodSandboxConfig.ts';
@@ -13,6 +14,8 @@ export interface SandboxSettings {
   readonly dns: Required<DNSConfig>;
   readonly portMappings: readonly PortMapping[];
   readonly cgroupParent: string;
+  /** What the ids of the pod are on the host; undefined when they are the same. */
+  readonly userNamespace?: IdMapping | undefined;
   readonly logDirectory: string;
 }
 
@@ -37,8 +40,10 @@ export function sandboxConfig(pod: Pod, settings: SandboxSettings): PodSandboxCo
     labels: sandboxLabels(pod, settings.instance),
     linux: {
       cgroupParent: settings.cgroupParent,
+      sysctls: Object.fromEntries((security.sysctls ?? []).map(({ name, value }) => [dottedSysctl(name), value])),
       securityContext: {
-        namespaceOptions: namespaceOptions(pod),
+        namespaceOptions: namespaceOptions(pod, settings.userNamespace),
+        ...selinuxOptions(security.seLinuxOptions),
         privileged: spec.containers.some((container) => container.securityContext?.privileged === true),
         seccomp: { profileType: 'RuntimeDefault' },
         ...supplementalGroups(pod),
@@ -49,14 +54,26 @@ export function sandboxConfig(pod: Pod, settings: SandboxSettings): PodSandboxCo
   };
 }
 
+/** So many ids from `containerId` on are those from `hostId` on outside. */
+export interface IdMapping {
+  readonly hostId: number;
+  readonly containerId: number;
+  readonly length: number;
+}
+
 /** Which namespaces the containers of a pod share, and with whom. */
-export function namespaceOptions(pod: Pod): NamespaceOption {
+export function namespaceOptions(pod: Pod, userNamespace?: IdMapping): NamespaceOption {
   const { hostNetwork, hostIPC, hostPID, shareProcessNamespace } = pod.spec;
   return {
     network: hostNetwork ? 'NODE' : 'POD',
     ipc: hostIPC ? 'NODE' : 'POD',
     pid: hostPID ? 'NODE' : shareProcessNamespace ? 'POD' : 'CONTAINER',
+    ...(userNamespace ? { usernsOptions: { mode: 'POD', uids: [userNamespace], gids: [userNamespace] } } : {}),
   };
+}
+
+export function selinuxOptions(options: SELinuxOptions | undefined): { selinuxOptions?: SELinuxOptions } {
+  return options ? { selinuxOptions: options } : {};
 }
 
 /** The groups that every process of the pod is in besides its own: that of the volumes first, as a kubelet's. */

@@ -7,6 +7,7 @@ import { join } from 'node:path';
  *                    /volume-subpaths/<volume>/<container>/<n>   what the container's n-th volumeMount has by subPath
  *                    /containers/<container>/<8 hex digits>       termination message
  *                    /etc-hosts
+ *                    /userns                                      which ids the pod has on the host, with hostUsers=false
  *
  * All of it is root's alone (0700) and no container sees it, so nothing in it can be swapped by one. What is inside a
  * volume, and the content of the files, is a container's: that is never walked but by util/safe-fs.ts.

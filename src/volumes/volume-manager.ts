@@ -3,6 +3,7 @@ import { mkdir, open, readdir, realpath } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Container, Pod, Volume } from '../api/pod.ts';
+import type { IdMapping } from '../runtime/sandbox-config.ts';
 import type { Logger } from '../util/log.ts';
 import { type Mount, mountsBeneath, readMounts, unmountAt } from '../util/mounts.ts';
 import { MountPointError, removeTree } from '../util/remove-tree.ts';
@@ -22,6 +23,7 @@ import {
 } from './pod-directory.ts';
 import { mountSubPath } from './sub-path.ts';
 import { type EndedContainer, makeTerminationLog, readTerminationMessage } from './termination-log.ts';
+import { ensureUserNamespace } from './user-namespace.ts';
 
 export type { MountedVolumes };
 
@@ -68,6 +70,7 @@ const UNMOUNT_ROUNDS = 5;
  */
 export class VolumeManager {
   readonly #options: VolumeManagerOptions;
+  #userNamespaces: Promise<unknown> = Promise.resolve();
 
   constructor(options: VolumeManagerOptions) {
     this.#options = options;
@@ -194,6 +197,15 @@ export class VolumeManager {
       await file.close();
     }
     return path;
+  }
+
+  /** Which ids the pod has on the host; undefined when they are the host's own. @see ensureUserNamespace */
+  async ensureUserNamespace(pod: Pod): Promise<IdMapping | undefined> {
+    if (pod.spec.hostUsers !== false) return undefined;
+    const next = this.#userNamespaces.then(() => ensureUserNamespace(this.#options.podsDir, pod.metadata.uid));
+    // One pod's failure is not the next one's.
+    this.#userNamespaces = next.catch(() => undefined);
+    return await next;
   }
 
   /** Makes the file for the last words of a container's instance; see `makeTerminationLog`. */

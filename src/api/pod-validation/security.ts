@@ -2,6 +2,7 @@ import { type ErrorSink, forbidden, invalid, notSupported, required, tooLong } f
 import { checkId, isLongerThan } from '../formats.ts';
 import { addProblems } from '../meta-validation.ts';
 import type { AppArmorProfile, PodSecurityContext, PodSpec, SeccompProfile, SecurityContext, Sysctl } from '../pod.ts';
+import { sysctlNamespace } from '../sysctls.ts';
 import type { ContainerContext } from './containers.ts';
 import { validateLocalDescendingPath } from './paths.ts';
 import { validateWindowsOptions } from './windows.ts';
@@ -152,19 +153,4 @@ function validateSysctls(sysctls: readonly Sysctl[], spec: PodSpec, path: string
       errors.push(invalid(at, name, "may not be specified when 'hostIPC' is true"));
     }
   }
-}
-
-/** The kernel namespace that a sysctl belongs to; undefined for one of the whole machine. */
-export function sysctlNamespace(name: string): 'ipc' | 'net' | 'uts' | undefined {
-  const dotted = normalizedSysctl(name);
-  if (dotted === 'kernel.sem' || /^(kernel\.shm|kernel\.msg|fs\.mqueue\.)/.test(dotted)) return 'ipc';
-  if (dotted.startsWith('net.')) return 'net';
-  return dotted === 'kernel.domainname' ? 'uts' : undefined;
-}
-
-/** With dots between the parts; where the first separator is a slash, dots are part of a name and change places. */
-function normalizedSysctl(name: string): string {
-  const separator = /[./]/.exec(name)?.[0];
-  if (separator !== '/') return name;
-  return name.replaceAll(/[./]/g, (character) => (character === '/' ? '.' : '/'));
 }

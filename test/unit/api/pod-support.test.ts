@@ -7,8 +7,8 @@ import { type Manifest, manifest, preparedPod, shown } from './pod-fixture.ts';
 
 const c = 'spec.containers[0]';
 
-function refused(parts: Manifest, hasAppArmor = false): string[] {
-  return shown(validatePodSupport(preparedPod(manifest(parts)), { hasAppArmor }));
+function refused(parts: Manifest, hasAppArmor = false, hasSELinux = false): string[] {
+  return shown(validatePodSupport(preparedPod(manifest(parts)), { hasAppArmor, hasSELinux }));
 }
 
 t.test('what works', async (t) => {
@@ -156,8 +156,7 @@ t.test('every field that would be ignored is refused by its name', async (t) => 
     container('resources.limits[example.com/gpu]', { resources: { limits: { 'example.com/gpu': '1' } } }),
     container('resources.limits.ephemeral-storage', { resources: { limits: { 'ephemeral-storage': '1' } } }),
     ...security('appArmorProfile.type', { type: 'RuntimeDefault' }),
-    ...security('procMount', 'Unmasked'),
-    ...security('seccompProfile.type', { type: 'Localhost', localhostProfile: 'a' }),
+    ...security('seccompProfile.localhostProfile', { type: 'Localhost', localhostProfile: '' }),
     ...security('seLinuxOptions', { level: 'a' }),
     ...security('windowsOptions', { runAsUserName: 'a' }),
     volume('configMap', { name: 'a' }),
@@ -170,7 +169,6 @@ t.test('every field that would be ignored is refused by its name', async (t) => 
     spec('volumes[0].emptyDir.medium', { volumes: [{ name: 'v', emptyDir: { medium: 'HugePages' } }] }),
     spec('volumes[0].emptyDir.sizeLimit', { volumes: [{ name: 'v', emptyDir: { sizeLimit: '1Gi' } }] }),
     spec('automountServiceAccountToken', { automountServiceAccountToken: true }),
-    spec('hostUsers', { hostUsers: false }),
     spec('imagePullSecrets', { imagePullSecrets: [{ name: 'a' }] }),
     spec('os.name', { os: { name: 'windows' } }),
     spec('overhead', { overhead: { cpu: '1' } }),
@@ -178,10 +176,9 @@ t.test('every field that would be ignored is refused by its name', async (t) => 
     spec('runtimeClassName', { runtimeClassName: 'a' }),
     spec('schedulingGates', { schedulingGates: [{ name: 'a' }] }),
     ...podSecurity('appArmorProfile.type', { type: 'Localhost', localhostProfile: 'a' }),
-    ...podSecurity('seccompProfile.type', { type: 'Localhost', localhostProfile: 'a' }),
+    ...podSecurity('seccompProfile.localhostProfile', { type: 'Localhost', localhostProfile: '' }),
     ...podSecurity('seLinuxChangePolicy', 'Recursive'),
     ...podSecurity('seLinuxOptions', { level: 'a' }),
-    ...podSecurity('sysctls', [{ name: 'a', value: 'b' }]),
     ...podSecurity('windowsOptions', { runAsUserName: 'a' }),
     spec('serviceAccountName', { serviceAccountName: 'mine' }),
     spec('priority', { priority: 7 }),
@@ -233,11 +230,22 @@ t.test('AppArmor where the host has it', async (t) => {
   });
   t.same(refused(profile('RuntimeDefault'), true), []);
   t.same(refused(profile('Unconfined'), true), []);
-  t.same(refused(profile('Localhost'), true), [`FieldValueForbidden ${c}.securityContext.appArmorProfile.type`]);
+  t.same(refused(profile('Localhost'), true), []);
+});
+
+t.test('SELinux where the host has it', async (t) => {
+  const asking: Manifest = {
+    spec: { securityContext: { seLinuxOptions: { level: 'a' }, seLinuxChangePolicy: 'Recursive' } },
+  };
+  t.same(refused(asking), [
+    'FieldValueForbidden spec.securityContext.seLinuxChangePolicy',
+    'FieldValueForbidden spec.securityContext.seLinuxOptions',
+  ]);
+  t.same(refused(asking, false, true), []);
 });
 
 t.test('privileged containers where they are allowed', async (t) => {
   const pod = preparedPod(manifest({ container: { securityContext: { privileged: true } } }));
-  t.same(createPodKind({ allowPrivileged: true, hasAppArmor: false }).validateCreate(pod), []);
+  t.same(createPodKind({ allowPrivileged: true, hasAppArmor: false, hasSELinux: false }).validateCreate(pod), []);
   t.same(shown(podKind.validateCreate(pod)), [`FieldValueForbidden ${c}.securityContext.privileged`]);
 });

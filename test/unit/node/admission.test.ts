@@ -8,7 +8,10 @@ const node: AdmissionNode = {
   taints: [],
   allocatable: { cpu: '2', memory: '1Gi', 'ephemeral-storage': '10Gi', pods: '3', 'hugepages-2Mi': '0' },
   maxPods: 3,
-  features: { supplementalGroupsPolicy: false },
+  kernelRelease: '6.1.0-18-amd64',
+  allowedUnsafeSysctls: ['kernel.msg*', 'net.core.somaxconn'],
+  runtimeHandler: '',
+  features: { supplementalGroupsPolicy: false, userNamespaces: false },
 };
 
 let count = 0;
@@ -217,4 +220,54 @@ t.test('of several reasons the first in a kubelet order is given', async (t) => 
     containers: [container({ resources: { requests: { cpu: '3', memory: '2Gi' } } })],
   });
   t.equal(admit(candidate, [], node)?.reason, 'OutOfcpu');
+});
+
+t.test('user namespaces', async (t) => {
+  const asking = pod({ hostUsers: false });
+  t.match(admit(asking, [], node), {
+    reason: 'PodFeatureUnsupported',
+    message: 'Pod was rejected: hostUsers=false: the runtime handler "" does not support user namespaces',
+  });
+  t.match(admit(pod({ hostUsers: false, runtimeClassName: 'x' }), [], { ...node, runtimeHandler: 'other' }), {
+    message: /the runtime handler "other" does not/,
+  });
+  const features = { ...node.features, userNamespaces: true };
+  t.equal(admit(asking, [], { ...node, features }), undefined);
+  t.equal(admit(pod({ hostUsers: true }), [], node), undefined);
+});
+
+t.test('sysctls', async (t) => {
+  const verdict = (name: string, spec: Partial<PodSpec> = {}, changes: Partial<AdmissionNode> = {}) => {
+    const asking = pod({ ...spec, securityContext: { sysctls: [{ name, value: '1' }] } });
+    return admit(asking, [], { ...node, ...changes });
+  };
+  for (const name of [
+    'kernel.shm_rmid_forced',
+    'net/ipv4/tcp_syncookies',
+    'net.ipv4.tcp_rmem',
+    'kernel.msgmax',
+    'net/core/somaxconn',
+  ]) {
+    t.equal(verdict(name), undefined, name);
+  }
+  const forbidden = (name: string, problem: string) => ({
+    reason: 'SysctlForbidden',
+    message: `Pod was rejected: forbidden sysctl: "${name}" ${problem}`,
+  });
+  for (const name of ['kernel.core_pattern', 'net.core.somaxconn2', 'kernel.shmmax', 'kernel.ms', 'toString']) {
+    t.strictSame(verdict(name), forbidden(name, 'not allowlisted'), name);
+  }
+  const older = { kernelRelease: '4.14.1' };
+  t.match(verdict('net.ipv4.tcp_rmem', {}, older), { reason: 'SysctlForbidden' }, 'not safe on an old kernel');
+  t.strictSame(
+    verdict('net.ipv4.tcp_syncookies', { hostNetwork: true }),
+    forbidden('net.ipv4.tcp_syncookies', 'not allowed with host net enabled'),
+  );
+  t.strictSame(
+    verdict('kernel.shm_rmid_forced', { hostIPC: true }),
+    forbidden('kernel.shm_rmid_forced', 'not allowed with host ipc enabled'),
+  );
+  t.equal(verdict('kernel.shm_rmid_forced', { hostNetwork: true }), undefined);
+  const all = { allowedUnsafeSysctls: ['kernel.domainname'] };
+  t.match(verdict('kernel.domainname', { hostNetwork: true }, all), { reason: 'SysctlForbidden' });
 });

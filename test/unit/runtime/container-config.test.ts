@@ -23,6 +23,7 @@ const settings: ContainerSettings = {
   resources: {},
   logPath: 'a/2.log',
   maskedPaths: MASKED_PATHS,
+  seccompDirectory: '/state/seccomp',
   defaultSeccomp: 'RuntimeDefault',
 };
 
@@ -152,4 +153,49 @@ t.test('the group of the volumes is one of each process', async (t) => {
     supplementalGroupsPolicy: 'Strict',
   });
   t.same(groupsOf({ fsGroup: 0 }).supplementalGroups, [0], 'also the group of root');
+});
+
+t.test('profiles of the host are named by where they lie', async (t) => {
+  const seccompProfile = { type: 'Localhost' as const, localhostProfile: 'a/b.json' };
+  const expected = { profileType: 'Localhost', localhostRef: '/state/seccomp/a/b.json' };
+  t.same(security({ securityContext: { seccompProfile } })?.seccomp, expected);
+  t.same(security({}, { securityContext: { seccompProfile } })?.seccomp, expected, 'inherited from the pod');
+  const own = { seccompProfile: { type: 'Unconfined' as const } };
+  t.same(security({ securityContext: own }, { securityContext: { seccompProfile } })?.seccomp, {
+    profileType: 'Unconfined',
+  });
+  const appArmorProfile = { type: 'Localhost' as const, localhostProfile: 'k8s-web' };
+  t.same(security({ securityContext: { appArmorProfile } })?.apparmor, {
+    profileType: 'Localhost',
+    localhostRef: 'k8s-web',
+  });
+});
+
+t.test('a container has the SELinux options of its own, or those of the pod', async (t) => {
+  const optionsOf = (own?: object, shared?: object) =>
+    security({ securityContext: { seLinuxOptions: own } }, { securityContext: { seLinuxOptions: shared } })
+      ?.selinuxOptions;
+  t.same(optionsOf({ level: 's0:c1' }, { level: 's0:c2' }), { level: 's0:c1' });
+  t.same(optionsOf(undefined, { level: 's0:c2', type: 'spc_t' }), { level: 's0:c2', type: 'spc_t' });
+  t.equal(optionsOf(), undefined);
+});
+
+t.test('/proc is unmasked for nobody who is root on the host', async (t) => {
+  const securityContext = { procMount: 'Unmasked' as const };
+  for (const hostUsers of [undefined, true]) {
+    t.equal(security({ securityContext }, { hostUsers })?.maskedPaths?.length, MASKED_PATHS.length);
+    t.equal(security({ securityContext }, { hostUsers })?.readonlyPaths?.length, 5);
+  }
+  t.same(security({ securityContext }, { hostUsers: false })?.maskedPaths, []);
+  t.same(security({ securityContext }, { hostUsers: false })?.readonlyPaths, []);
+});
+
+t.test('a pod with ids of its own says which', async (t) => {
+  const block = { hostId: 131072, containerId: 0, length: 65536 };
+  t.same(namespaceOptions(podWith({ hostUsers: false }), block).usernsOptions, {
+    mode: 'POD',
+    uids: [block],
+    gids: [block],
+  });
+  t.equal(namespaceOptions(podWith()).usernsOptions, undefined);
 });

@@ -2,7 +2,7 @@ import { pino } from 'pino';
 import { createPodKind } from '../../../src/api/pod-kind.ts';
 
 export const logger = pino({ level: 'silent' });
-export const podKind = createPodKind({ allowPrivileged: true, hasAppArmor: false });
+export const podKind = createPodKind({ allowPrivileged: true, hasAppArmor: false, hasSELinux: false });
 export const node = { nodeName: 'n1', podKind };
 
 /** A manifest of a pod with one container. */
