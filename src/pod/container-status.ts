@@ -5,7 +5,7 @@ import { roleOf, storedStatus } from './containers.ts';
 import type { PodFacts, Problem } from './facts.ts';
 import { instancesOf, probesOf } from './instances.ts';
 import { restartOf } from './restart.ts';
-import { isObsolete, type RestartAll } from './restart-all.ts';
+import { isObsolete, RESTARTING_ALL, type RestartAll } from './restart-all.ts';
 import { rfc3339, rfc3339FromNanos } from './times.ts';
 
 export interface ContainerStatusSettings {
@@ -180,7 +180,7 @@ function waitingForRestart(
 function waitingForAll({ sourceName, delaySeconds, dueAtMs }: RestartAll, now: number): ContainerState['waiting'] {
   const what = `all containers are restarted as the end of container ${sourceName} asks for it`;
   const due = `back-off ${goSeconds(delaySeconds ?? 0)}, next start at ${rfc3339(Math.ceil(dueAtMs / 1000) * 1000)}`;
-  return { reason: 'RestartingAllContainers', message: dueAtMs > now ? `${what}: ${due}` : what };
+  return { reason: RESTARTING_ALL, message: dueAtMs > now ? `${what}: ${due}` : what };
 }
 
 function terminated(pod: Pod, container: ObservedContainer, settings: ContainerStatusSettings): ContainerState {

@@ -2,6 +2,7 @@ import type { ContainerStatus, Pod } from '../api/pod.ts';
 import { DEADLINE_EXCEEDED } from './active-deadline.ts';
 import { containersOf, roleOf } from './containers.ts';
 import { decideRestart } from './restart.ts';
+import { RESTARTING_ALL } from './restart-all.ts';
 
 export type PodPhase = 'Pending' | 'Running' | 'Succeeded' | 'Failed' | 'Unknown';
 
@@ -69,6 +70,8 @@ function initializationOf(pod: Pod, { init, apps }: ContainerStatuses): 'pending
   const hasAppStarted = apps.some((status) => status.state?.running || endOf(status));
   for (const status of init) {
     const { state } = status;
+    // It was initialized, and is about to be so again.
+    if (state?.waiting?.reason === RESTARTING_ALL) continue;
     if (roleOf(pod, status) === 'sidecar') {
       if (!hasAppStarted && !(state?.running && status.started)) isPending = true;
     } else if (!state?.terminated) isPending = true;

@@ -36,8 +36,10 @@ export function planInitContainers(context: RunContext, skipped: ReadonlySet<str
       continue;
     }
     if (isSidecar(container)) {
-      steps.push(planContainer(context, container));
-      if (!isPast) isOpen = hasStarted(context, container);
+      const step = planContainer(context, container);
+      steps.push(step);
+      // One that is about to be killed has to come back first.
+      if (!isPast) isOpen = hasStarted(context, container) && step.actions.length === 0;
     } else if (!isPast) {
       steps.push(planInitContainer(context, container));
       const instance = instanceInPlace(context, container.name);

@@ -4,6 +4,9 @@ import { containersOf, findContainer } from './containers.ts';
 import { instancesOf } from './instances.ts';
 import { decideRestart, restartOf } from './restart.ts';
 
+/** Why a container waits that is started anew with all others. */
+export const RESTARTING_ALL = 'RestartingAllContainers';
+
 /** A pod all of whose containers are started anew because one ended with an exit code that asks for it. */
 export interface RestartAll {
   /** The container whose end asked for it. */

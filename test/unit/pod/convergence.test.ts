@@ -6,19 +6,34 @@ import { plan } from '../../../src/pod/plan.ts';
 import { statusOf } from '../../../src/pod/status.ts';
 import { containerHash } from '../../../src/runtime/labels.ts';
 import type { ObservedContainer, ObservedSandbox } from '../../../src/runtime/observed.ts';
-import { container, factsWith, NOW, nanosAt, observed, podWith, sandbox } from './fixtures.ts';
+import {
+  type ContainerName,
+  container,
+  factsWith,
+  images,
+  initContainers,
+  NOW,
+  nanosAt,
+  observed,
+  podWith,
+  sandbox,
+} from './fixtures.ts';
 
 // Whatever the runtime has of a pod: doing what `plan` says, on a runtime where every call works, comes to an end, and at
 // the end the pod is what it should be.
 
 interface World {
+  /** Seconds before NOW by which every delay is over; each effect takes one. */
+  seconds: number;
+  /** Sandboxes that an app container was in from the start. */
+  initializedAtFirst: ReadonlySet<string>;
   pod: Pod | undefined;
   sandboxes: ObservedSandbox[];
   containers: ObservedContainer[];
   isReleased: boolean;
 }
 
-const MAX_ROUNDS = 12;
+const MAX_ROUNDS = 30;
 const settings = { maxRestartDelaySeconds: 300 };
 
 const sandboxes = fc.uniqueArray(
@@ -27,7 +42,7 @@ const sandboxes = fc.uniqueArray(
 );
 const containers = fc.uniqueArray(
   fc.record({
-    name: fc.constantFrom('a' as const, 'b' as const),
+    name: fc.constantFrom('a' as const, 'b' as const, 'i' as const, 's' as const),
     restartCount: fc.nat(3),
     state: fc.constantFrom('CREATED' as const, 'RUNNING' as const, 'EXITED' as const, 'UNKNOWN' as const),
     sandboxAttempt: fc.nat(3),
@@ -35,10 +50,12 @@ const containers = fc.uniqueArray(
     isChanged: fc.boolean(),
     hasRun: fc.boolean(),
   }),
-  { selector: (item) => `${item.name}${item.restartCount}`, maxLength: 6 },
+  { selector: (item) => `${item.name}${item.restartCount}`, maxLength: 8 },
 );
 const worlds = fc.record({
   restartPolicy: fc.constantFrom('Always' as const, 'OnFailure' as const, 'Never' as const),
+  hasInit: fc.boolean(),
+  hasRule: fc.boolean(),
   fate: fc.constantFrom('live', 'delete', 'unknown', 'failed'),
   sandboxes,
   containers,
@@ -48,7 +65,13 @@ t.test('any pod in any state of the runtime comes to rest where it should be', a
   fc.assert(
     fc.property(worlds, (seed) => {
       const world: World = {
-        pod: seed.fate === 'unknown' ? undefined : podFor(seed.fate, seed.restartPolicy),
+        seconds: -100_000,
+        initializedAtFirst: new Set(
+          seed.containers.flatMap(({ name, sandboxAttempt }) =>
+            name === 'a' || name === 'b' ? [`s${sandboxAttempt}`] : [],
+          ),
+        ),
+        pod: seed.fate === 'unknown' ? undefined : podFor(seed),
         sandboxes: seed.sandboxes.map(({ attempt, state, hasIp }) =>
           sandbox({ attempt, state, ips: hasIp ? ['10.0.0.2'] : [] }),
         ),
@@ -58,8 +81,13 @@ t.test('any pod in any state of the runtime comes to rest where it should be', a
             state: item.state,
             sandboxId: `s${item.sandboxAttempt}`,
             exitCode: item.exitCode,
-            finishedAtNanos: item.state === 'EXITED' ? nanosAt(-1000) : 0n,
-            ...(item.hasRun ? {} : { startedAtNanos: 0n }),
+            createdAtNanos: nanosAt(-200_000 + item.restartCount * 10),
+            // One that was cut off at its start is shown as created or as ended.
+            startedAtNanos:
+              item.hasRun || item.state === 'UNKNOWN' || item.state === 'RUNNING'
+                ? nanosAt(-200_000 + item.restartCount * 10)
+                : 0n,
+            finishedAtNanos: item.state === 'EXITED' ? nanosAt(-199_995 + item.restartCount * 10) : 0n,
             ...(item.isChanged ? { hash: 'old' } : {}),
           }),
         ),
@@ -72,9 +100,44 @@ t.test('any pod in any state of the runtime comes to rest where it should be', a
   );
 });
 
-function podFor(fate: string, restartPolicy: Pod['spec']['restartPolicy']): Pod {
+interface PodSeed {
+  readonly restartPolicy: 'Always' | 'OnFailure' | 'Never';
+  readonly hasInit: boolean;
+  readonly hasRule: boolean;
+  readonly fate: string;
+}
+
+function podFor({ fate, restartPolicy, hasInit, hasRule }: PodSeed): Pod {
   const deletion = { deletionTimestamp: new Date(NOW).toISOString(), deletionGracePeriodSeconds: 30 };
-  return podWith({ restartPolicy }, fate === 'failed' ? { phase: 'Failed' } : {}, fate === 'delete' ? deletion : {});
+  const pod = podWith(
+    { restartPolicy, ...(hasInit ? { initContainers } : {}) },
+    fate === 'failed' ? { phase: 'Failed' } : {},
+    fate === 'delete' ? deletion : {},
+  );
+  const [first] = pod.spec.containers;
+  if (hasRule && first) {
+    first.restartPolicy = restartPolicy;
+    first.restartPolicyRules = [{ action: 'RestartAllContainers', exitCodes: { operator: 'In', values: [1] } }];
+  }
+  return pod;
+}
+
+/** Init containers that were started come to their end. */
+function passTime(world: World): void {
+  world.seconds += 1;
+  world.containers = world.containers.map((item) =>
+    item.containerName === 'i' && item.state === 'RUNNING'
+      ? { ...item, state: 'EXITED', exitCode: 0, finishedAtNanos: nanosAt(world.seconds) }
+      : item,
+  );
+}
+
+/** Whether app containers may start in a sandbox. */
+function isInitialized(world: World, sandboxId: string): boolean {
+  if (!world.pod?.spec.initContainers) return true;
+  if (world.initializedAtFirst.has(sandboxId)) return true;
+  const here = world.containers.filter((item) => item.sandboxId === sandboxId);
+  return here.some((item) => item.containerName === 'i' && item.state === 'EXITED' && item.exitCode === 0);
 }
 
 function settle(world: World): void {
@@ -92,7 +155,9 @@ function settle(world: World): void {
       world.pod = { ...world.pod, status };
     }
     const { actions } = plan(world.pod, seen, facts, settings, NOW);
-    if (actions.length === 0) return;
+    const isWaiting = world.containers.some((item) => item.containerName === 'i' && item.state === 'RUNNING');
+    if (actions.length === 0 && !(world.pod?.spec.initContainers && isWaiting)) return;
+    passTime(world);
     for (const action of actions) apply(world, action);
   }
   throw new Error(`no rest after ${MAX_ROUNDS} rounds`);
@@ -108,25 +173,33 @@ function apply(world: World, action: Action): void {
       world.sandboxes = world.sandboxes.map((item) =>
         action.stopFirst.includes(item.id) ? { ...item, state: 'NOTREADY' } : item,
       );
-      const sandboxId = action.sandboxId ?? `s${action.attempt}`;
-      if (!action.sandboxId) world.sandboxes.push(sandbox({ attempt: action.attempt }));
+      // An id of its own: no container is from before it.
+      const sandboxId = action.sandboxId ?? `new${action.attempt}`;
+      if (!action.sandboxId) world.sandboxes.push(sandbox({ id: sandboxId, attempt: action.attempt }));
       for (const start of action.starts) {
-        const name = start.containerName as 'a' | 'b';
+        const name = start.containerName as ContainerName;
+        if ((name === 'a' || name === 'b') && !isInitialized(world, sandboxId)) throw new Error(`${name} is too early`);
+        const inPlace = world.containers.filter((item) => item.sandboxId === sandboxId);
+        const isFirst = name === 'i' && !inPlace.some((item) => item.containerName === 'i');
+        if (isFirst && !inPlace.some((item) => item.containerName === 's' && item.state === 'RUNNING')) {
+          throw new Error('an init container does not wait for the sidecar before it');
+        }
         if (world.containers.some((item) => item.containerName === name && item.state === 'RUNNING'))
           throw new Error(`two of ${name}`);
-        const hash = containerHash({ name, image: name === 'a' ? 'one' : 'two' });
+        const hash = containerHash({ name, image: images[name] });
         world.containers = world.containers.filter((item) => item.id !== start.createdId);
         if (world.containers.some((item) => item.containerName === name && item.restartCount === start.restartCount)) {
           throw new Error('restart count is taken');
         }
-        world.containers.push(container(name, { restartCount: start.restartCount, sandboxId, hash }));
+        const times = { createdAtNanos: nanosAt(world.seconds), startedAtNanos: nanosAt(world.seconds) };
+        world.containers.push(container(name, { restartCount: start.restartCount, sandboxId, hash, ...times }));
       }
       return;
     }
     case 'killContainer':
       world.containers = world.containers.map((item) =>
         item.id === action.containerId
-          ? { ...item, state: 'EXITED', exitCode: 137, finishedAtNanos: nanosAt(-1000) }
+          ? { ...item, state: 'EXITED', exitCode: 137, finishedAtNanos: nanosAt(world.seconds) }
           : item,
       );
       return;
@@ -157,7 +230,9 @@ function isAtRest(world: World, fate: string): boolean {
   if (fate === 'failed' || world.pod?.status?.phase === 'Failed' || world.pod?.status?.phase === 'Succeeded')
     return alive.length === 0 && world.isReleased;
   const ready = world.sandboxes.filter((item) => item.state === 'READY');
-  const isInPlace = alive.every((item) => ready.some((box) => box.id === item.sandboxId) && item.hash !== 'old');
+  // An init container beside an app container that is there is nobody's any more.
+  const lasting = alive.filter((item) => item.containerName !== 'i');
+  const isInPlace = lasting.every((item) => ready.some((box) => box.id === item.sandboxId) && item.hash !== 'old');
   const isComplete = ['a', 'b'].every((name) => {
     const newest = world.containers
       .filter((item) => item.containerName === name)

@@ -1,4 +1,5 @@
 import type { Pod, PodStatus } from '../../../src/api/pod.ts';
+import type { Action } from '../../../src/pod/actions.ts';
 import { NO_FACTS, type PodFacts } from '../../../src/pod/facts.ts';
 import { containerHash } from '../../../src/runtime/labels.ts';
 import {
@@ -53,15 +54,25 @@ export function sandbox(change: Partial<ObservedSandbox> = {}): ObservedSandbox 
   };
 }
 
+/** The image of each container that the tables know: `a` and `b` are apps, `i` is an init container, `s` a sidecar. */
+export const images = { a: 'one', b: 'two', i: 'three', s: 'four' } as const;
+export type ContainerName = keyof typeof images;
+
+/** Init containers for `podWith`: a sidecar, then one that ends. */
+export const initContainers: Pod['spec']['initContainers'] = [
+  { name: 's', image: images.s, restartPolicy: 'Always' },
+  { name: 'i', image: images.i },
+];
+
 /** A container that has been running for 60 s in the first sandbox. */
-export function container(name: 'a' | 'b', change: Partial<ObservedContainer> = {}): ObservedContainer {
+export function container(name: ContainerName, change: Partial<ObservedContainer> = {}): ObservedContainer {
   const restartCount = change.restartCount ?? 0;
   return {
     id: `${name}${restartCount}`,
     sandboxId: 's0',
     pod: { uid: UID, name: 'web', namespace: 'default' },
     containerName: name,
-    hash: containerHash({ name, image: name === 'a' ? 'one' : 'two' }),
+    hash: containerHash({ name, image: images[name] }),
     restartCount,
     restartDelaySeconds: restartCount === 0 ? undefined : 0,
     terminationMessagePath: '/dev/termination-log',
@@ -74,7 +85,7 @@ export function container(name: 'a' | 'b', change: Partial<ObservedContainer> = 
     exitCode: 0,
     reason: '',
     message: '',
-    image: name === 'a' ? 'one' : 'two',
+    image: images[name],
     imageRef: `sha256:${name}`,
     recursiveReadOnlyPaths: [],
     user: undefined,
@@ -83,7 +94,11 @@ export function container(name: 'a' | 'b', change: Partial<ObservedContainer> = 
 }
 
 /** A container that ran for 10 s and ended at this moment. */
-export function ended(name: 'a' | 'b', exitCode: number, change: Partial<ObservedContainer> = {}): ObservedContainer {
+export function ended(
+  name: ContainerName,
+  exitCode: number,
+  change: Partial<ObservedContainer> = {},
+): ObservedContainer {
   return container(name, {
     state: 'EXITED',
     startedAtNanos: nanosAt(-10),
@@ -100,4 +115,32 @@ export function observed(sandboxes: readonly ObservedSandbox[], containers: read
 
 export function factsWith(change: Partial<PodFacts> = {}): PodFacts {
   return { ...NO_FACTS, ...change };
+}
+
+/** A planned action in one line. */
+export function show(action: Action): string {
+  switch (action.kind) {
+    case 'runPod': {
+      const stopped = action.stopFirst.length > 0 ? ` after stopping ${action.stopFirst.join(' ')}` : '';
+      const place = action.sandboxId ?? `new sandbox ${action.attempt}${stopped}`;
+      const starts = action.starts.map(({ containerName, restartCount, createdId, restartDelaySeconds }) => {
+        const id = createdId === undefined ? '' : `=${createdId}`;
+        const delay = restartDelaySeconds === undefined ? '' : ` after ${restartDelaySeconds} s`;
+        return `${containerName}#${restartCount}${id}${delay}`;
+      });
+      return `run in ${place}: ${starts.join(' ')}`;
+    }
+    case 'killContainer':
+      return `kill ${action.containerId} ${action.graceSeconds} s`;
+    case 'removeContainer':
+      return `remove ${action.containerId}`;
+    case 'removeSandbox':
+      return `remove sandbox ${action.sandboxId}`;
+    case 'releaseResources':
+      return `release ${action.sandboxIds.join(' ')}`;
+    case 'failPod':
+      return `fail ${action.reason}`;
+    case 'finishDeletion':
+      return action.kind;
+  }
 }

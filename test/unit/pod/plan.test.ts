@@ -1,10 +1,9 @@
 import t from 'tap';
 import type { Pod } from '../../../src/api/pod.ts';
-import type { Action } from '../../../src/pod/actions.ts';
 import type { PodFacts } from '../../../src/pod/facts.ts';
 import { plan } from '../../../src/pod/plan.ts';
 import type { ObservedPod } from '../../../src/runtime/observed.ts';
-import { container, ended, factsWith, NOW, nanosAt, observed, podWith, sandbox } from './fixtures.ts';
+import { container, ended, factsWith, NOW, nanosAt, observed, podWith, sandbox, show } from './fixtures.ts';
 
 interface Row {
   readonly pod?: Pod | undefined;
@@ -296,33 +295,6 @@ const rows: Readonly<Record<string, Row>> = {
     actions: ['remove sandbox s0'],
   },
 };
-
-function show(action: Action): string {
-  switch (action.kind) {
-    case 'runPod': {
-      const stopped = action.stopFirst.length > 0 ? ` after stopping ${action.stopFirst.join(' ')}` : '';
-      const place = action.sandboxId ?? `new sandbox ${action.attempt}${stopped}`;
-      const starts = action.starts.map(({ containerName, restartCount, createdId, restartDelaySeconds }) => {
-        const id = createdId === undefined ? '' : `=${createdId}`;
-        const delay = restartDelaySeconds === undefined ? '' : ` after ${restartDelaySeconds} s`;
-        return `${containerName}#${restartCount}${id}${delay}`;
-      });
-      return `run in ${place}: ${starts.join(' ')}`;
-    }
-    case 'killContainer':
-      return `kill ${action.containerId} ${action.graceSeconds} s`;
-    case 'removeContainer':
-      return `remove ${action.containerId}`;
-    case 'removeSandbox':
-      return `remove sandbox ${action.sandboxId}`;
-    case 'releaseResources':
-      return `release ${action.sandboxIds.join(' ')}`;
-    case 'failPod':
-      return `fail ${action.reason}`;
-    case 'finishDeletion':
-      return action.kind;
-  }
-}
 
 for (const [name, row] of Object.entries(rows)) {
   t.test(name, async (t) => {
