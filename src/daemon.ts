@@ -24,7 +24,7 @@ import { type MachineInfo, readMachineInfo } from './node/node-info.ts';
 import { NodeStatusManager } from './node/node-status.ts';
 import { Arrivals } from './pod/arrivals.ts';
 import { fieldPath } from './pod/containers.ts';
-import { removeOrphans } from './pod/orphans.ts';
+import { Orphans } from './pod/orphans.ts';
 import { PodApi } from './pod/pod-api.ts';
 import { PodManager } from './pod/pod-manager.ts';
 import type { PodServices, PodSettings } from './pod/services.ts';
@@ -120,6 +120,7 @@ class MiniKubelet implements Daemon {
   #manifests: ManifestSource | undefined;
   #staticPods: StaticPods | undefined;
   #podManager: PodManager | undefined;
+  #orphans: Orphans | undefined;
   #logRotator: LogRotator | undefined;
   readonly #idleCollector: IdleCollector;
   #relistTimer: NodeJS.Timeout | undefined;
@@ -248,10 +249,11 @@ class MiniKubelet implements Daemon {
       reopen: (containerId, signal) => this.#client.reopenContainerLog(containerId, { signal }),
     });
     this.#logRotator.start();
-    this.#relistTimer = setInterval(
-      () => this.#background(this.#relist(cache), 'could not list what the runtime has'),
-      this.#config.syncFrequencyMs,
-    );
+    this.#relistTimer = setInterval(() => {
+      if (!isRuntimeReady(this.#monitor.health)) return;
+      this.#background(cache.relist(), 'could not list what the runtime has');
+      this.#removeOrphans();
+    }, this.#config.syncFrequencyMs);
   }
 
   async #removeBrokenCniResults(): Promise<void> {
@@ -348,15 +350,22 @@ class MiniKubelet implements Daemon {
     });
     podManager.start();
     this.#podManager = podManager;
-    this.#background(
-      cache
-        .relist()
-        .then(() =>
-          removeOrphans(volumes, cgroups, (uid) => podManager.hasPod(uid) || cache.podUids().has(uid), this.#logger),
-        ),
-      'could not look for left-overs of pods',
-    );
+    this.#orphans = new Orphans({
+      client: this.#client,
+      cache,
+      volumes,
+      cgroups,
+      logs: services.settings,
+      logger: this.#logger,
+      hasPod: (uid) => podManager.hasPod(uid),
+    });
+    this.#removeOrphans();
     return podManager;
+  }
+
+  #removeOrphans(): void {
+    const work = this.#orphans?.remove() ?? Promise.resolve();
+    this.#background(work, 'could not look for left-overs of pods');
   }
 
   #makeProbes(): ProbeManager {

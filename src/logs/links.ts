@@ -1,4 +1,4 @@
-import { chmod, mkdir, readdir, readlink, symlink, unlink } from 'node:fs/promises';
+import { chmod, lstat, mkdir, readdir, readlink, symlink, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorCode } from '../util/safe-fs.ts';
 import { containerLogPath, type LogOwner, logLinkName, podLogDirectoryName } from './paths.ts';
@@ -54,10 +54,24 @@ export async function unlinkContainerLog(
   await removeLinks(directories, `${pod.name}_${pod.namespace}_`, (target) => target === log);
 }
 
+/**
+ * Removes the links into the log directory whose log is gone.
+ *
+ * @param written paths of logs that are being written, whether they are there at this moment or not.
+ */
+export async function removeDeadLinks(directories: LogDirectories, written: ReadonlySet<string>): Promise<void> {
+  const logs = `${directories.logDirectory}/`;
+  await removeLinks(
+    directories,
+    '',
+    async (target) => target.startsWith(logs) && !written.has(target) && !(await isThere(target)),
+  );
+}
+
 async function removeLinks(
   directories: LogDirectories,
   namePrefix: string,
-  isWanted: (target: string) => boolean,
+  isWanted: (target: string) => boolean | Promise<boolean>,
 ): Promise<void> {
   if (directories.logLinksDirectory === '') return;
   let names: string[];
@@ -70,7 +84,7 @@ async function removeLinks(
   for (const name of names.filter((name) => name.startsWith(namePrefix))) {
     const link = join(directories.logLinksDirectory, name);
     const target = await linkTarget(link);
-    if (target !== undefined && isWanted(target)) await removeIfThere(link);
+    if (target !== undefined && (await isWanted(target))) await removeIfThere(link);
   }
 }
 
@@ -80,6 +94,16 @@ async function linkTarget(link: string): Promise<string | undefined> {
     return await readlink(link);
   } catch (error) {
     if (errorCode(error) === 'EINVAL' || errorCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await lstat(path);
+    return true;
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT' || errorCode(error) === 'ENOTDIR') return false;
     throw error;
   }
 }

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import t from 'tap';
 import { listPodLogDirectories, removeContainerLog, removePodLogs } from '../../../src/logs/cleanup.ts';
 import { prepareContainerLog } from '../../../src/logs/directory.ts';
-import { linkContainerLog } from '../../../src/logs/links.ts';
+import { linkContainerLog, removeDeadLinks } from '../../../src/logs/links.ts';
 import { containerLogPath } from '../../../src/logs/paths.ts';
 import { removeTree } from '../../../src/util/remove-tree.ts';
 
@@ -88,8 +88,22 @@ t.test("a pod's logs and links go, those of others stay", async (t) => {
   t.strictSame((await listPodLogDirectories(directories.logDirectory)).map(({ uid }) => uid).sort(), ['u2', 'u3']);
 });
 
+t.test('links whose log is gone are removed, but not those of logs that are being written', async (t) => {
+  const owner = { ...pod, name: 'dead', uid: 'u7' };
+  const link = (id: string) => `dead_shop_main-${id}.log`;
+  await prepareContainerLog(directories.logDirectory, owner, 'main', 0);
+  await writeFile(pathOf(0, owner), 'log');
+  for (const restart of [0, 1, 2]) await linkLog(restart, `${restart}`, owner);
+  await symlink('/nowhere/else.log', join(directories.logLinksDirectory, link('foreign')));
+  await removeDeadLinks(directories, new Set([pathOf(2, owner)]));
+  const left = readdirSync(directories.logLinksDirectory).filter((name) => name.startsWith('dead_'));
+  t.strictSame(left.sort(), [link('0'), link('2'), link('foreign')]);
+  await removePodLogs(directories, owner);
+});
+
 t.test('without any directory there is nothing to do', async (t) => {
   const none = { logDirectory: join(base, 'no'), logLinksDirectory: join(base, 'none') };
   await t.resolves(removePodLogs(none, pod));
+  await t.resolves(removeDeadLinks(none, new Set()));
   t.strictSame(await listPodLogDirectories(none.logDirectory), []);
 });
