@@ -1,7 +1,16 @@
-import { chmod, mkdir, unlink } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { chmod, mkdir, readdir, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { removeTree } from '../util/remove-tree.ts';
-import { errorCode, mkdirBeneath, openRegularAt, pathOfHandle, UnsafePathError } from '../util/safe-fs.ts';
+import {
+  errorCode,
+  mkdirBeneath,
+  O_PATH,
+  openBeneath,
+  openRegularAt,
+  pathOfHandle,
+  UnsafePathError,
+} from '../util/safe-fs.ts';
 import { containerLogPath, type LogOwner } from './paths.ts';
 
 /**
@@ -30,6 +39,29 @@ export async function prepareContainerLog(
   } finally {
     await directory.close();
   }
+}
+
+/**
+ * The highest restart count that a container left a log of, rotated ones included; undefined when there is none.
+ *
+ * @param root /var/log/pods.
+ */
+export async function lastLoggedRun(root: string, pod: LogOwner, containerName: string): Promise<number | undefined> {
+  let names: string[];
+  try {
+    const path = dirname(containerLogPath(pod, containerName, 0));
+    const directory = await openBeneath(root, path, O_PATH | constants.O_DIRECTORY);
+    try {
+      names = await readdir(pathOfHandle(directory));
+    } finally {
+      await directory.close();
+    }
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+  const counts = names.flatMap((name) => /^(\d{1,9})\.log(?:$|\.)/.exec(name)?.[1] ?? []).map(Number);
+  return counts.length > 0 ? Math.max(...counts) : undefined;
 }
 
 async function clearAway(path: string): Promise<void> {

@@ -130,16 +130,17 @@ function states(
 ): { state: ContainerState; lastState: ContainerState } {
   const { settings } = context;
   const before: ContainerState = previous ? terminated(pod, previous, settings) : {};
+  const lastState = previous ? before : forgottenEnd(pod, latest);
   switch (latest.state) {
     case 'RUNNING':
     case 'UNKNOWN': {
       const startedAt = rfc3339FromNanos(latest.startedAtNanos);
-      return { state: { running: startedAt ? { startedAt } : {} }, lastState: before };
+      return { state: { running: startedAt ? { startedAt } : {} }, lastState };
     }
     case 'CREATED':
       return {
         state: { waiting: notStarted(pod, problem) },
-        lastState: before,
+        lastState,
       };
     case 'EXITED': {
       const ended = terminated(pod, latest, settings);
@@ -147,6 +148,13 @@ function states(
       return waiting ? { state: { waiting }, lastState: ended } : { state: ended, lastState: before };
     }
   }
+}
+
+/** How the run before this one ended, as far as the status tells, where the runtime has nothing of it any more. */
+function forgottenEnd(pod: Pod, { containerName, restartCount, id }: ObservedContainer): ContainerState {
+  const stored = storedStatus(pod, containerName);
+  if (restartCount === 0 || !stored?.containerID) return {};
+  return stored.containerID.endsWith(`//${id}`) ? (stored.lastState ?? {}) : lostState(stored);
 }
 
 /** Undefined when the container is not started again, or about to be at this moment. */

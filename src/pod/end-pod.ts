@@ -1,6 +1,7 @@
 import { podKind } from '../api/kinds.ts';
 import type { Pod } from '../api/pod.ts';
 import { removeContainerLog, removePodLogs } from '../logs/cleanup.ts';
+import { UnsafePathError } from '../util/safe-fs.ts';
 import type { ActionOf } from './actions.ts';
 import { fieldPath } from './containers.ts';
 import { messageOf, StepError } from './problems.ts';
@@ -27,11 +28,16 @@ export async function killContainer(
   await cache.refreshContainer(action.containerId);
 }
 
-/** Stops a sandbox, which releases its address and host ports, and removes it with all containers that it has. */
-export async function removeSandbox(services: PodServices, sandboxId: string): Promise<void> {
-  const { client, cache } = services;
+/**
+ * Stops a sandbox, which releases its address and host ports, and removes it with all containers that it has. Of a pod
+ * that nobody knows any more the logs go first: nothing else would lead to them afterwards.
+ */
+export async function removeSandbox(services: PodServices, pod: Pod | undefined, sandboxId: string): Promise<void> {
+  const { client, cache, settings } = services;
   try {
     await client.stopPodSandbox(sandboxId);
+    const owner = pod ? undefined : cache.getSandbox(sandboxId)?.pod;
+    if (owner) await removePodLogs(settings, owner);
     await client.removePodSandbox(sandboxId);
   } catch (error) {
     throw new StepError('FailedKillPod', `error removing pod sandbox: ${messageOf(error)}`, error);
@@ -39,16 +45,23 @@ export async function removeSandbox(services: PodServices, sandboxId: string): P
   cache.forgetSandbox(sandboxId);
 }
 
-/** Removes a dead container, and with it the log that nobody can ask for any more. */
+/**
+ * Removes a dead container, and before it the log that nobody can ask for any more: a log without its container would
+ * count as a run of it.
+ */
 export async function removeContainer(services: PodServices, containerId: string): Promise<void> {
   const { client, cache, settings } = services;
   const container = cache.getContainer(containerId);
+  // One that was made but not started has no log, or that of the one before it with the same count.
+  if (container?.state === 'EXITED') {
+    const { pod, containerName, restartCount } = container;
+    await removeContainerLog(settings, pod, containerName, restartCount).catch((error: unknown) => {
+      // Somebody put a link in the place of the directory: what it leads to is not ours to clear.
+      if (!(error instanceof UnsafePathError)) throw error;
+    });
+  }
   await client.removeContainer(containerId);
   await cache.refreshContainer(containerId);
-  // One that was never started has the restart count, and so the log, of the one that is made in its place.
-  if (container?.state === 'EXITED') {
-    await removeContainerLog(settings, container.pod, container.containerName, container.restartCount);
-  }
 }
 
 /** Gives back what a pod that ended for good does not need; its dead containers and their logs stay. */

@@ -34,8 +34,8 @@ const executors: { readonly [K in ActionKind]: Executor<K> } = {
     await removeContainer(services, action.containerId);
     return DONE;
   },
-  removeSandbox: async (services, _pod, action) => {
-    await bounded(services, () => removeSandbox(services, action.sandboxId));
+  removeSandbox: async (services, pod, action) => {
+    await bounded(services, () => removeSandbox(services, pod, action.sandboxId));
     return DONE;
   },
   failPod: async (_services, _pod, { reason, message }) => ({ kind: 'ending', reason, message }),

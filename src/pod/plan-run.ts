@@ -9,8 +9,9 @@ import type { PodFacts } from './facts.ts';
 import { graceSecondsLeft } from './grace-period.ts';
 import { instancesOf, isAlive, usableSandbox } from './instances.ts';
 import { planContainer, type RunContext, removeFirst } from './plan-container.ts';
+import { planGarbage } from './plan-garbage.ts';
 import { planInitContainers } from './plan-init.ts';
-import { act, type ContainerStep, earliest, kill } from './plan-steps.ts';
+import { act, type ContainerStep, earliest, kill, NOTHING } from './plan-steps.ts';
 import { isObsolete, type RestartAll, restartAllOf } from './restart-all.ts';
 import { isUnfinishedStart, withoutUnfinishedStarts } from './unfinished-start.ts';
 
@@ -56,14 +57,14 @@ export function planRun(pod: Pod, seen: ObservedPod, facts: PodFacts, settings: 
   const unfinished = seen.containers.filter((container) => isUnfinishedStart(pod, facts, container));
   const plans = planContainers(context, unfinished);
   const kills = plans.flatMap((step) => step.actions);
-  const hasGarbageLeft = facts.garbageRetryAtMs > now || restartAll !== undefined;
-  const garbage = hasGarbageLeft ? [] : planGarbage(pod, observed, sandbox);
+  const garbage = restartAll ? NOTHING : planGarbage(pod, observed, sandbox, facts, now);
   const starts = plans.flatMap((step) => (step.start ? [step.start] : []));
-  const wakeAtMs = earliest([...deadlinesMs, ...plans.map((step) => step.wakeAtMs)]);
-  if (starts.length === 0) return { actions: [...kills, ...garbage], wakeAtMs };
+  const wakeAtMs = earliest([...deadlinesMs, garbage.wakeAtMs, ...plans.map((step) => step.wakeAtMs)]);
+  const actions = [...kills, ...garbage.actions];
+  if (starts.length === 0) return { actions, wakeAtMs };
 
   // The end of a network's outage wakes the worker: no time needs to be set for it.
-  if (!sandbox && !facts.networkReady && !pod.spec.hostNetwork) return { actions: [...kills, ...garbage], wakeAtMs };
+  if (!sandbox && !facts.networkReady && !pod.spec.hostNetwork) return { actions, wakeAtMs };
   const run: Action = {
     kind: 'runPod',
     sandboxId: sandbox?.id,
@@ -71,7 +72,7 @@ export function planRun(pod: Pod, seen: ObservedPod, facts: PodFacts, settings: 
     stopFirst: sandbox ? [] : observed.sandboxes.map((item) => item.id),
     starts,
   };
-  return { actions: [...kills, ...garbage, run], wakeAtMs };
+  return { actions: [...actions, run], wakeAtMs };
 }
 
 function planContainers(context: RunContext, unfinished: readonly ObservedContainer[]): ContainerStep[] {
@@ -107,28 +108,4 @@ function planStrays(pod: Pod, observed: ObservedPod, current: ObservedSandbox | 
       ? []
       : [kill(container, graceSeconds, `Container ${containerName} was replaced, it will be stopped`)];
   });
-}
-
-/** Dead containers beyond one for each name, containers that the manifest does not name, and the sandboxes left empty. */
-function planGarbage(pod: Pod, observed: ObservedPod, current: ObservedSandbox | undefined): Action[] {
-  const names = new Set(containersOf(pod).map((container) => container.name));
-  const superfluous = [
-    ...[...names].flatMap((name) => instancesOf(observed, name).superfluous),
-    ...observed.containers.filter((container) => !names.has(container.containerName) && !isAlive(container)),
-  ];
-  const removed = new Set(superfluous.map((container) => container.id));
-  const inUse = new Set(
-    observed.containers.filter((container) => !removed.has(container.id)).map((container) => container.sandboxId),
-  );
-  // Without a usable sandbox the old ones are stopped by the step that makes the next.
-  const empty = current
-    ? observed.sandboxes.filter((sandbox) => sandbox.id !== current.id && !inUse.has(sandbox.id))
-    : [];
-  const removedSandboxes = new Set(empty.map((sandbox) => sandbox.id));
-  return [
-    ...superfluous
-      .filter((container) => !removedSandboxes.has(container.sandboxId))
-      .map((container): Action => ({ kind: 'removeContainer', containerId: container.id })),
-    ...empty.map((sandbox): Action => ({ kind: 'removeSandbox', sandboxId: sandbox.id })),
-  ];
 }

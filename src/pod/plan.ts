@@ -5,6 +5,7 @@ import type { PodFacts } from './facts.ts';
 import { graceSecondsLeft } from './grace-period.ts';
 import { isAlive } from './instances.ts';
 import { isEnding } from './phase.ts';
+import { planGarbageOfEnded } from './plan-garbage.ts';
 import { type PlanSettings, planRun } from './plan-run.ts';
 import { act, earliest, kill } from './plan-steps.ts';
 
@@ -77,7 +78,10 @@ function planEnd(pod: Pod, observed: ObservedPod, facts: PodFacts, now: number):
   if (alive.length > 0) {
     return act(alive.map((container) => kill(container, graceSecondsLeft(pod, now), 'Stopping container')));
   }
-  if (facts.isReleased) return act([]);
+  if (facts.isReleased) {
+    const { actions, wakeAtMs } = planGarbageOfEnded(pod, observed, facts, now);
+    return { actions, wakeAtMs };
+  }
   const release: Action = { kind: 'releaseResources', sandboxIds: observed.sandboxes.map((sandbox) => sandbox.id) };
   return act([release]);
 }

@@ -2,7 +2,7 @@ import { join, posix } from 'node:path';
 import type { Container, Pod } from '../api/pod.ts';
 import { containerLinuxResources } from '../cgroups/container-resources.ts';
 import type { LocalImage } from '../images/image-manager.ts';
-import { prepareContainerLog } from '../logs/directory.ts';
+import { lastLoggedRun, prepareContainerLog } from '../logs/directory.ts';
 import { linkContainerLog } from '../logs/links.ts';
 import { logFileName, podLogDirectoryName } from '../logs/paths.ts';
 import { podDnsConfig } from '../network/dns.ts';
@@ -73,9 +73,10 @@ export async function runPod(
   const cgroupParent = await step('FailedCreatePodCgroup', services.cgroups.ensurePod(pod));
   const userNamespace = await step('FailedCreatePodSandBox', services.volumes.ensureUserNamespace(pod));
   const config = await makeSandboxConfig(services, pod, action.attempt, cgroupParent, userNamespace);
+  const starts = await Promise.all(action.starts.map((start) => afterLoggedRuns(services, pod, start)));
 
   const images = new Map(
-    action.starts
+    starts
       .filter((start) => start.createdId === undefined)
       .map((start) => [start.containerName, settle(ensureImage(services, pod, start, config, signal))]),
   );
@@ -102,8 +103,8 @@ export async function runPod(
   };
 
   const failures = new Map<string, unknown>();
-  const created = action.starts.map((start) => settle(ensureCreated(services, pod, start, ground, images, signal)));
-  for (const [index, start] of action.starts.entries()) {
+  const created = starts.map((start) => settle(ensureCreated(services, pod, start, ground, images, signal)));
+  for (const [index, start] of starts.entries()) {
     const result = await created[index];
     try {
       if (!result || 'error' in result) throw result?.error;
@@ -113,6 +114,18 @@ export async function runPod(
     }
   }
   return { failures };
+}
+
+/**
+ * Of a container that the runtime has lost, the logs tell best how often it ran: the stored status may be older. No run
+ * writes into the log of another.
+ */
+async function afterLoggedRuns({ cache, settings }: PodServices, pod: Pod, start: ContainerStart) {
+  const { namespace = '', name = '', uid = '' } = pod.metadata;
+  const { containers } = cache.get(uid);
+  if (containers.some(({ containerName }) => containerName === start.containerName)) return start;
+  const last = await lastLoggedRun(settings.logDirectory, { namespace, name, uid }, start.containerName);
+  return { ...start, restartCount: Math.max(start.restartCount, (last ?? -1) + 1) };
 }
 
 async function makeSandboxConfig(

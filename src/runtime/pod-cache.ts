@@ -90,6 +90,11 @@ export class PodCache {
     return this.#containers.get(id)?.observed;
   }
 
+  /** Undefined when it is not known, or not ours. */
+  getSandbox(id: string): ObservedSandbox | undefined {
+    return this.#sandboxes.get(id)?.observed;
+  }
+
   /** Reads everything anew. Calls while one is under way share one more run after it. */
   async relist(): Promise<void> {
     if (this.#relisting) {
