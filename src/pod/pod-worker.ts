@@ -5,6 +5,7 @@ import { NO_PROBE_RESULTS, type ProbeResults } from '../probes/results.ts';
 import type { ObservedPod } from '../runtime/observed.ts';
 import { networkProblem } from '../runtime/runtime-monitor.ts';
 import type { Action } from './actions.ts';
+import { activeDeadlineMs, DEADLINE_EXCEEDED } from './active-deadline.ts';
 import { atomicStart } from './atomic-start.ts';
 import { fieldPath } from './containers.ts';
 import { execute, type Outcome } from './execute.ts';
@@ -315,7 +316,8 @@ export class PodWorker {
     const pod = this.#options.getPod();
     if (!pod) return 'gone';
     const { generation, deletionTimestamp = '' } = pod.metadata;
-    return `${generation} ${isEnding(pod) || this.#hasFailedToStart(pod)} ${deletionTimestamp}`;
+    const isGivenUp = isEnding(pod) || this.#hasFailedToStart(pod) || this.#isPastDeadline(pod);
+    return `${generation} ${isGivenUp} ${deletionTimestamp}`;
   }
 
   #hasFailedToStart(pod: Pod): boolean {
@@ -324,8 +326,14 @@ export class PodWorker {
     return atomicStart(pod, observed, clock.now()).kind === 'failed';
   }
 
+  #isPastDeadline(pod: Pod): boolean {
+    return (activeDeadlineMs(pod) ?? Number.POSITIVE_INFINITY) <= this.#options.services.clock.now();
+  }
+
   #endPod(pod: Pod, reason: string, message: string): void {
-    this.#options.services.recorder.event(pod, 'Warning', reason, message);
+    // What the manifest asks for is no cause for alarm (pkg/kubelet/active_deadline.go).
+    const type = reason === DEADLINE_EXCEEDED ? 'Normal' : 'Warning';
+    this.#options.services.recorder.event(pod, type, reason, message);
     const { status } = this.#options.getPod() ?? pod;
     this.#storeStatus(pod, { ...status, reason, message });
   }

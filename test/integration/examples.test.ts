@@ -57,6 +57,21 @@ t.test('scratch-in-memory has a small file system in memory and no privilege', a
   t.match(log, 'uid=65534 gid=65534');
 });
 
+t.test('init-and-sidecar is prepared before it serves', async (t) => {
+  await create('init-and-sidecar');
+  const { status } = await daemon.waitForExistingPod('prepared', isReady);
+  t.match(status?.initContainerStatuses, [
+    { name: 'prepare', ready: true, state: { terminated: { exitCode: 0 } } },
+    { name: 'watcher', ready: true, state: { running: {} } },
+  ]);
+  const log = await waitFor('the sidecar to read the page', async () => {
+    const text = await daemon.containerLog('prepared', 'watcher');
+    return text.includes('\nPrepared for prepared') && text;
+  });
+  t.match(log, /^before the server I see: Prepared for prepared\n/);
+  await daemon.deletePod('prepared');
+});
+
 t.test('together-or-not does not run alone', async (t) => {
   await create('together-or-not');
   const { status } = await daemon.waitForExistingPod('together-or-not', (pod) => pod.status?.phase === 'Failed');

@@ -1,7 +1,9 @@
 // Init containers, sidecars, rules for exit codes and the deadline: in which order containers run, and what the pod says.
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import type { Container, Pod, PodSpec } from '../../../src/api/pod.ts';
 import { startContainerd, wantedContainerd } from '../support/containerd.ts';
 import { startDaemon } from '../support/daemon.ts';
@@ -56,6 +58,17 @@ async function create(
 async function started(timeline: () => Timeline, name: string, times = 1): Promise<Timeline> {
   await waitFor(`start ${times} of ${name}`, () => timeline().count(name, 'start') >= times);
   return timeline();
+}
+
+/** A registry that takes connections and answers none. */
+async function silentPort(t: Test): Promise<number> {
+  const server = createServer(() => {});
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return (server.address() as AddressInfo).port;
 }
 
 const conditionOf = (pod: Pod, type: string) => pod.status?.conditions?.find((item) => item.type === type);
@@ -266,7 +279,11 @@ t.test('an exit code restarts all containers, in the same sandbox, with back-off
 t.test('a pod whose time is over ends', async (t) => {
   await create('deadline', [noting('app')], { activeDeadlineSeconds: 2 });
   await create('deadline-init', [noting('app')], { activeDeadlineSeconds: 2, initContainers: [noting('init')] });
-  for (const name of ['deadline', 'deadline-init']) {
+  // A step towards the start that hangs does not put the end off.
+  await create('deadline-pull', [{ ...noting('app'), image: `127.0.0.1:${await silentPort(t)}/x:1` }], {
+    activeDeadlineSeconds: 2,
+  });
+  for (const name of ['deadline', 'deadline-init', 'deadline-pull']) {
     const pod = await daemon.waitForExistingPod(name, isOver);
     const message = 'Pod was active on the node longer than the specified deadline';
     t.match(pod.status, { phase: 'Failed', reason: 'DeadlineExceeded', message }, name);
