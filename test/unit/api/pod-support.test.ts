@@ -189,15 +189,26 @@ t.test('every field that would be ignored is refused by its name', async (t) => 
     ['FieldValueForbidden spec.priorityClassName'],
     'a class that nobody knows',
   );
-  t.same(
-    refused({
-      container: {
-        restartPolicy: 'Never',
-        restartPolicyRules: [{ action: 'Restart', exitCodes: { operator: 'In', values: [1] } }],
-      },
-    }),
-    [`FieldValueForbidden ${c}.restartPolicy`, `FieldValueForbidden ${c}.restartPolicyRules`],
-  );
+});
+
+t.test('annotations of our own that would have no effect', async (t) => {
+  const annotated = (name: string, value: string) => {
+    const pod = preparedPod(manifest({}));
+    pod.metadata.annotations = { [`mini-kubelet.io/${name}`]: value };
+    return shown(validatePodSupport(pod, { hasAppArmor: false }));
+  };
+  for (const [name, value] of [
+    ['crash-loop-max-seconds', '0'],
+    ['crash-loop-max-seconds', '301'],
+    ['crash-loop-max-seconds', '1m'],
+    ['atomic-start', 'yes'],
+    ['atomic-start-grace-seconds', '-1'],
+    ['crash-loop-max-second', '10'],
+  ] as const) {
+    t.same(annotated(name, value), [`FieldValueInvalid metadata.annotations[mini-kubelet.io/${name}]`], value);
+  }
+  for (const value of ['1', '60', '300']) t.same(annotated('crash-loop-max-seconds', value), []);
+  t.same(annotated('atomic-start', 'true'), []);
 });
 
 t.test('the reason is told', async (t) => {

@@ -221,10 +221,11 @@ t.test('a member called __proto__ becomes a member and nothing else', async (t) 
 });
 
 t.test('a long list merges in no time', async (t) => {
-  const entries = Array.from({ length: 50_000 }, (_, i) => ({ name: `n${i}` }));
+  const entries = Array.from({ length: 100_000 }, (_, i) => ({ name: `n${i}` }));
   const begin = performance.now();
   const result = applyStrategicMergePatch({ containers: entries }, { containers: entries }, schema);
-  t.equal((result.containers as unknown[]).length, 50_000);
-  t.ok(performance.now() - begin < 1_000);
+  t.equal((result.containers as unknown[]).length, 100_000);
+  // One that looks through the list for each entry takes minutes.
+  t.ok(performance.now() - begin < 15_000);
   t.throws(() => applyStrategicMergePatch({ containers: entries }, { containers: [{}] }, schema), PatchError);
 });
