@@ -106,10 +106,11 @@ export class ApiServer {
   }
 
   #buildApp(): FastifyInstance {
-    const { store, podOperations, nodeName, kinds, clock, config, version } = this.#options;
+    const { store, podOperations, nodeName, kinds, clock, config, version, logger } = this.#options;
+    const audit = (pod: string, message: string) => logger.info({ pod, message }, 'audit of a pod');
     return buildApp({
       ...this.#options,
-      objects: new ObjectApi({ store, podOperations, nodeName, kinds }, clock),
+      objects: new ObjectApi({ store, podOperations, nodeName, kinds, audit }, clock),
       longRunning: this.#longRunning,
       watchLimits: defaultWatchStreamLimits,
       streamIdleTimeoutMs: config.streamIdleTimeoutMs,

@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { namespaceKind, podKind } from '../api/kinds.ts';
 import type { Pod } from '../api/pod.ts';
+import { judgePod } from '../api/pod-security/evaluate.ts';
+import { securityPolicy } from '../api/pod-security/policy.ts';
 import type { Store } from '../store/store.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Logger } from '../util/log.ts';
@@ -58,7 +60,7 @@ export class StaticPods {
         if (type === 'DELETED' && this.#desired?.has(fullName(object))) this.#reconcile();
       }),
       store.watch(namespaceKind, {}, ({ type }) => {
-        if (type === 'ADDED' && this.#reported.size > 0) this.#reconcile();
+        if (type !== 'DELETED' && this.#reported.size > 0) this.#reconcile();
       }),
     ];
   }
@@ -115,12 +117,9 @@ export class StaticPods {
       else this.#reportOnce(name, wanted, `the pod ${name} was made through the API: a static pod cannot replace it`);
       return;
     }
-    if (!store.get(namespaceKind, undefined, wanted.pod.metadata.namespace ?? '')) {
-      this.#reportOnce(
-        name,
-        wanted,
-        `the namespace ${wanted.pod.metadata.namespace} of the pod ${name} does not exist`,
-      );
+    const problem = this.#problemWithNamespace(name, wanted.pod);
+    if (problem !== undefined) {
+      this.#reportOnce(name, wanted, problem);
       return;
     }
     try {
@@ -132,6 +131,14 @@ export class StaticPods {
       const reason = error instanceof Error ? error.message : String(error);
       this.#reportOnce(name, wanted, `the pod ${name} could not be stored: ${reason}`);
     }
+  }
+
+  /** The namespace must be there, and its labels must let the pod in, as through the API. */
+  #problemWithNamespace(name: string, pod: Pod): string | undefined {
+    const namespace = this.#options.store.get(namespaceKind, undefined, pod.metadata.namespace ?? '');
+    if (!namespace) return `the namespace ${pod.metadata.namespace} of the pod ${name} does not exist`;
+    const { forbidden } = judgePod(pod, securityPolicy(namespace.metadata.labels));
+    return forbidden === undefined ? undefined : `the pod ${name} is forbidden: ${forbidden}`;
   }
 
   /**

@@ -100,29 +100,31 @@ export class ObjectApi {
     strategy.complete(object, object.metadata.creationTimestamp ?? '');
     const errors = [...kind.validateCreate(object), ...strategy.validate(object)];
     if (errors.length > 0) throw invalid(kind, (object.metadata.name ?? '').slice(0, maxShownName), errors);
-    if (!options.dryRun) return { object: store.create(kind, object), warnings };
+    const advice = strategy.admit(object, undefined);
+    if (!options.dryRun) return { object: store.create(kind, object), warnings: [...warnings, ...advice] };
     if (store.get(kind, namespace, object.metadata.name)) throw alreadyExists(kind, object.metadata.name);
-    return { object, warnings };
+    return { object, warnings: [...warnings, ...advice] };
   }
 
   update(target: Target, body: DecodedBody, options: WriteOptions): Written {
     const { kind, namespace, name } = target;
     const { object, warnings } = readObject(kind, body, options.fieldValidation);
     checkNamesMatch(object, namespace, name);
-    return { object: this.#replace(target, options, () => object), warnings };
+    const written = this.#replace(target, options, () => object);
+    return { object: written.object, warnings: [...warnings, ...written.warnings] };
   }
 
   patch(target: Target, type: PatchType, body: DecodedBody, options: WriteOptions): Written {
     const { kind, namespace, name } = target;
     let warnings: readonly string[] = [];
-    const object = this.#replace(target, options, (current) => {
+    const written = this.#replace(target, options, (current) => {
       const patched = applyPatch(type, current, body.value, kind.schema);
       const typed = readPatched(kind, name, patched, body.duplicates, options.fieldValidation);
       warnings = typed.warnings;
       checkNamesMatch(typed.object, namespace, name);
       return typed.object;
     });
-    return { object, warnings };
+    return { object: written.object, warnings: [...warnings, ...written.warnings] };
   }
 
   delete(target: Target, options: DeleteOptions): KubeObject | Status {
@@ -140,8 +142,9 @@ export class ObjectApi {
     return items;
   }
 
-  #replace(target: Target, options: WriteOptions, make: (current: KubeObject) => KubeObject): KubeObject {
+  #replace(target: Target, options: WriteOptions, make: (current: KubeObject) => KubeObject): Written {
     const { kind, namespace, name, subresource } = target;
+    let warnings: readonly string[] = [];
     const mutate = (current: KubeObject): KubeObject => {
       const next = make(current);
       keepSystemMetadata(kind, next, current);
@@ -152,11 +155,14 @@ export class ObjectApi {
       const errors =
         subresource === 'status' ? kind.validateStatusUpdate(next, current) : kind.validateUpdate(next, current);
       if (errors.length > 0) throw invalid(kind, name, errors);
+      if (subresource !== 'status') warnings = this.#strategy(kind).admit(next, current);
       raiseGeneration(next, current);
       return next;
     };
-    if (options.dryRun) return mutate(this.get(target));
-    return this.#context.store.update(kind, namespace, name, mutate);
+    const object = options.dryRun
+      ? mutate(this.get(target))
+      : this.#context.store.update(kind, namespace, name, mutate);
+    return { object, warnings };
   }
 
   #name(kind: AnyKind, object: KubeObject, namespace: string | undefined, now: number): void {

@@ -5,6 +5,8 @@ import { namespaceKind, podKind } from '../../api/kinds.ts';
 import type { KubeObject, Status } from '../../api/meta.ts';
 import type { Namespace } from '../../api/namespace.ts';
 import type { Pod } from '../../api/pod.ts';
+import { existingPodWarnings, isSignificantChange, judgePod } from '../../api/pod-security/evaluate.ts';
+import { securityPolicy } from '../../api/pod-security/policy.ts';
 import { conflict, forbidden } from '../../api/status-error.ts';
 import type { Store } from '../../store/store.ts';
 import type { PodOperations } from '../pod-operations.ts';
@@ -18,6 +20,8 @@ export interface StrategyContext {
   readonly nodeName: string;
   /** All kinds: what goes with its namespace is among them. */
   readonly kinds: readonly AnyKind[];
+  /** Notes what a namespace's policy wants to have noted of a pod. */
+  audit(pod: string, message: string): void;
 }
 
 /** What is special about a kind on this server, beyond its rules in api/. */
@@ -26,6 +30,12 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   complete(object: T, now: string): void;
   /** Further reasons to refuse a new object. */
   validate(object: T): FieldError[];
+  /**
+   * Whether a valid object may be stored, as far as that depends on other objects. `current` is what it replaces.
+   *
+   * @returns warnings for the client. @throws StatusError Forbidden.
+   */
+  admit(object: T, current: T | undefined): readonly string[];
   /** Deletes, or begins to. The object exists. @returns what the client gets. */
   delete(object: T, options: DeleteOptions): KubeObject | Status;
 }
@@ -39,11 +49,12 @@ export function strategyFor(kind: AnyKind, context: StrategyContext): Strategy {
   return {
     complete: () => {},
     validate: () => [],
+    admit: () => [],
     delete: (object, options) => remove(context.store, kind, object, options),
   };
 }
 
-function podStrategy({ podOperations, nodeName }: StrategyContext): Strategy<Pod> {
+function podStrategy({ store, podOperations, nodeName, audit }: StrategyContext): Strategy<Pod> {
   return {
     complete: (pod, now) => {
       pod.metadata.generation = 1;
@@ -59,6 +70,16 @@ function podStrategy({ podOperations, nodeName }: StrategyContext): Strategy<Pod
       pod.spec.nodeName === nodeName
         ? []
         : [fieldError.invalid('spec.nodeName', pod.spec.nodeName, `the only node here is ${nodeName}`)],
+    admit: (pod, current) => {
+      if (current && !isSignificantChange(pod, current)) return [];
+      const { namespace, name } = pod.metadata;
+      const labels = store.get(namespaceKind, undefined, namespace ?? '')?.metadata.labels;
+      const verdict = judgePod(pod, securityPolicy(labels));
+      if (verdict.audit !== undefined) audit(`${namespace}/${name}`, verdict.audit);
+      if (verdict.forbidden === undefined) return verdict.warning === undefined ? [] : [verdict.warning];
+      const message = `pods ${JSON.stringify(name)} is forbidden: ${verdict.forbidden}`;
+      throw forbidden(message, { name, kind: podKind.plural });
+    },
     delete: ({ metadata }, options) =>
       podOperations.requestDelete(metadata.namespace, metadata.name, {
         gracePeriodSeconds: options.gracePeriodSeconds,
@@ -74,6 +95,12 @@ function namespaceStrategy({ store, kinds }: StrategyContext): Strategy<Namespac
       namespace.status = { phase: 'Active' };
     },
     validate: () => [],
+    admit: ({ metadata }, current) => {
+      if (!current) return [];
+      const { enforce } = securityPolicy(metadata.labels);
+      const pods = store.list(podKind, { namespace: metadata.name }).items;
+      return existingPodWarnings(metadata.name, pods, enforce, securityPolicy(current.metadata.labels).enforce);
+    },
     delete: (namespace, options) => {
       const { name } = namespace.metadata;
       if (systemNamespaces.some((system) => system === name)) {

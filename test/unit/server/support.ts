@@ -88,7 +88,7 @@ export async function startApi(t: Test, changes: Partial<AppOptions> = {}): Prom
     decoder,
     kinds,
     podOperations: pods,
-    objects: new ObjectApi({ store, podOperations: pods, nodeName, kinds }, clock),
+    objects: new ObjectApi({ store, podOperations: pods, nodeName, kinds, audit: () => undefined }, clock),
     longRunning: new LongRunning(10),
     watchLimits: defaultWatchStreamLimits,
     streamIdleTimeoutMs: 60_000,
