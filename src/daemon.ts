@@ -11,6 +11,7 @@ import { CgroupManager } from './cgroups/cgroup-manager.ts';
 import { podCgroupResources } from './cgroups/formulas.ts';
 import type { Config } from './config/config.ts';
 import { EventRecorder } from './events/recorder.ts';
+import { HookRunner } from './hooks/hook-runner.ts';
 import { ImageManager } from './images/image-manager.ts';
 import { containerLogPath } from './logs/paths.ts';
 import { LogRotator } from './logs/rotate.ts';
@@ -121,6 +122,8 @@ class MiniKubelet implements Daemon {
   #staticPods: StaticPods | undefined;
   #podManager: PodManager | undefined;
   #orphans: Orphans | undefined;
+  #hooks: HookRunner | undefined;
+  readonly #network = new NetworkClient();
   #logRotator: LogRotator | undefined;
   readonly #idleCollector: IdleCollector;
   #relistTimer: NodeJS.Timeout | undefined;
@@ -212,6 +215,7 @@ class MiniKubelet implements Daemon {
     await this.#events?.stop();
     await this.#settling;
     await this.#podManager?.stop();
+    this.#hooks?.stop();
     this.#nodeStatus.stop();
     this.#recorder.stop();
     this.#client.close();
@@ -321,6 +325,12 @@ class MiniKubelet implements Daemon {
     });
     await cgroups.start();
     const volumes = this.#makeVolumes(machine);
+    this.#hooks = new HookRunner({
+      client: this.#client,
+      network: this.#network,
+      cache,
+      onChange: (uid) => this.#podManager?.observedChanged(uid),
+    });
     const services: PodServices = {
       client: this.#client,
       cache,
@@ -332,6 +342,7 @@ class MiniKubelet implements Daemon {
         onEvent: (pod, container, type, reason, message) =>
           this.#recorder.event(pod, type, reason, message, fieldPath(pod, container.name)),
       }),
+      hooks: this.#hooks,
       volumes,
       cgroups,
       recorder: this.#recorder,
@@ -372,7 +383,7 @@ class MiniKubelet implements Daemon {
     return new ProbeManager({
       prober: new Prober({
         client: this.#client,
-        network: new NetworkClient(),
+        network: this.#network,
         health: new HealthClient({ userAgent: PROBE_USER_AGENT }),
         clock: systemClock,
       }),

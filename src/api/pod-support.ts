@@ -3,6 +3,7 @@ import { type ErrorSink, type FieldError, FieldErrors, forbidden, invalid } from
 import type { Pod } from './pod.ts';
 import { allContainers } from './pod-validation/annotations.ts';
 import { isExtendedResource } from './pod-validation/resources.ts';
+import { signalNumber } from './stop-signal.ts';
 import { isPlainSysctlValue } from './sysctls.ts';
 
 /**
@@ -60,6 +61,8 @@ const someText: Pick<Unsupported, 'unless' | 'hint'> = {
 
 const plainResource: Unsupported['unless'] = (_value, key) => !isExtendedResource(key);
 
+const isSignal: Unsupported['unless'] = (value) => signalNumber(String(value)) !== undefined;
+
 /**
  * One line per field that is refused; a step of the project that brings the field takes its line away. What is said of
  * `spec.containers` is true of `spec.initContainers` too.
@@ -69,7 +72,7 @@ const unsupported: readonly Unsupported[] = [
   { path: 'spec.containers[*].livenessProbe' },
   { path: 'spec.containers[*].readinessProbe' },
   { path: 'spec.containers[*].startupProbe' },
-  { path: 'spec.containers[*].lifecycle' },
+  { path: 'spec.containers[*].lifecycle.stopSignal', unless: isSignal, hint: 'not a signal that can be sent' },
   { path: 'spec.containers[*].resizePolicy' },
   { path: 'spec.containers[*].env[*].valueFrom.fileKeyRef' },
   { path: 'spec.containers[*].volumeDevices' },

@@ -1,4 +1,4 @@
-import type { TSchema } from 'typebox';
+import type { Static, TSchema } from 'typebox';
 import type { KubeObject, StatusCause } from './meta.ts';
 import { canonicalQuantity, QuantityError } from './quantity.ts';
 import { badRequest, type StatusError } from './status-error.ts';
@@ -72,6 +72,14 @@ export function checkStructure<T extends KubeObject>(
   const object = check.object(shape, document, { path: '', struct: kind.kind, fields: '' });
   check.identity(object, kind);
   return { object: object as unknown as T, warnings: check.warnings, errors: check.errors };
+}
+
+/** A value as one of the schema's type, without fields that it does not have; undefined when it is something else. */
+export function asShape<T extends TSchema>(schema: T, value: unknown): Static<T> | undefined {
+  const check = new Check('Ignore');
+  const shape = schema as Shape;
+  const object = check.object(shape, value, { path: '', struct: definitionName(shape) ?? '', fields: '' });
+  return check.errors.length === 0 ? (object as Static<T>) : undefined;
 }
 
 /** The 400 answer to a document with structural errors: every cause, worded as Kubernetes words them. */

@@ -25,6 +25,8 @@ interface ActionArgs {
     readonly graceSeconds: number;
     /** For the Killing event. */
     readonly message: string;
+    /** Containers, by id, that must have ended before this one is told to stop, unless the grace period is over before. */
+    readonly after?: readonly string[];
   };
   removeContainer: { readonly containerId: string };
   /** Stops, so that its network is released, and removes. */

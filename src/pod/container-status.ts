@@ -4,6 +4,7 @@ import { VANISHED_EXIT_CODE } from './completion.ts';
 import { roleOf, storedStatus } from './containers.ts';
 import type { PodFacts, Problem } from './facts.ts';
 import { instancesOf, probesOf } from './instances.ts';
+import { POST_START_HOOK_ERROR } from './plan-steps.ts';
 import { restartOf } from './restart.ts';
 import { isObsolete, RESTARTING_ALL, type RestartAll } from './restart-all.ts';
 import { rfc3339, rfc3339FromNanos } from './times.ts';
@@ -50,8 +51,15 @@ export function containerStatus(pod: Pod, container: Container, context: StatusC
     ...(container.resources?.requests ? { allocatedResources: container.resources.requests } : {}),
     resources: container.resources ?? {},
     ...mountStatuses(container, latest.recursiveReadOnlyPaths),
+    ...stopSignal(latest),
     ...(user ? { user: { linux: { ...user, supplementalGroups: [...user.supplementalGroups] } } } : {}),
   };
+}
+
+/** The manifest's signal, or the one that the runtime tells of. */
+function stopSignal(latest: ObservedContainer): Pick<ContainerStatus, 'stopSignal'> {
+  const signal = latest.stopSignal ?? latest.runtimeStopSignal;
+  return signal === undefined ? {} : { stopSignal: signal };
 }
 
 /** An init container is ready when it has succeeded, any other while it runs and its probes say so. */
@@ -73,6 +81,13 @@ function readiness(
 function notStarted(pod: Pod, problem: Problem | undefined): NonNullable<ContainerState['waiting']> {
   if (problem) return { reason: problem.reason, message: problem.message };
   return { reason: pod.spec.initContainers?.length ? 'PodInitializing' : 'ContainerCreating' };
+}
+
+/** A container that runs has not started before its postStart hook is done; one whose hook failed is about to be killed. */
+function waitingForHook(pod: Pod, { id }: ObservedContainer, { postStarts }: PodFacts): ContainerState['waiting'] {
+  const hook = postStarts.get(id);
+  if (hook?.kind === 'failed') return { reason: POST_START_HOOK_ERROR, message: hook.message };
+  return hook && notStarted(pod, undefined);
 }
 
 /** The runtime has nothing of the container: it was never made, or is gone. */
@@ -134,6 +149,8 @@ function states(
   switch (latest.state) {
     case 'RUNNING':
     case 'UNKNOWN': {
+      const waiting = waitingForHook(pod, latest, context.facts);
+      if (waiting) return { state: { waiting }, lastState: before };
       const startedAt = rfc3339FromNanos(latest.startedAtNanos);
       return { state: { running: startedAt ? { startedAt } : {} }, lastState };
     }

@@ -3,30 +3,8 @@ import type { Pod } from '../api/pod.ts';
 import { removeContainerLog, removePodLogs } from '../logs/cleanup.ts';
 import { UnsafePathError } from '../util/safe-fs.ts';
 import type { ActionOf } from './actions.ts';
-import { fieldPath } from './containers.ts';
 import { messageOf, StepError } from './problems.ts';
 import type { PodServices } from './services.ts';
-
-/** Stops a container within its grace period. */
-export async function killContainer(
-  services: PodServices,
-  pod: Pod | undefined,
-  action: ActionOf<'killContainer'>,
-  signal: AbortSignal,
-): Promise<void> {
-  const { client, cache, recorder } = services;
-  if (pod) {
-    const message =
-      action.message === 'Stopping container' ? `Stopping container ${action.containerName}` : action.message;
-    recorder.event(pod, 'Normal', 'Killing', message, fieldPath(pod, action.containerName));
-  }
-  try {
-    await client.stopContainer(action.containerId, action.graceSeconds, { signal });
-  } catch (error) {
-    throw new StepError('FailedKillPod', `error killing container ${action.containerName}: ${messageOf(error)}`, error);
-  }
-  await cache.refreshContainer(action.containerId);
-}
 
 /**
  * Stops a sandbox, which releases its address and host ports, and removes it with all containers that it has. Of a pod

@@ -1,6 +1,7 @@
 import type { Pod } from '../api/pod.ts';
 import type { Action, ActionKind, ActionOf } from './actions.ts';
-import { finishDeletion, killContainer, releaseResources, removeContainer, removeSandbox } from './end-pod.ts';
+import { finishDeletion, releaseResources, removeContainer, removeSandbox } from './end-pod.ts';
+import { killContainer } from './kill-container.ts';
 import { runPod } from './run-pod.ts';
 import type { PodServices } from './services.ts';
 

@@ -1,3 +1,4 @@
+import { NO_POST_STARTS, type PostStartStates } from '../hooks/hook-runner.ts';
 import { NO_PROBE_RESULTS, type ProbeResults } from '../probes/results.ts';
 
 /** Why something of a pod could not be done, and when to try again. */
@@ -33,6 +34,7 @@ export interface PodFacts {
   /** True when a pod that ended for good has given everything back. */
   readonly isReleased: boolean;
   readonly probes: ProbeResults;
+  readonly postStarts: PostStartStates;
 }
 
 export const NO_FACTS: PodFacts = {
@@ -43,4 +45,5 @@ export const NO_FACTS: PodFacts = {
   networkReady: true,
   isReleased: false,
   probes: NO_PROBE_RESULTS,
+  postStarts: NO_POST_STARTS,
 };

@@ -7,7 +7,7 @@ import { storedStatus } from './containers.ts';
 import type { PodFacts } from './facts.ts';
 import { graceSecondsLeft } from './grace-period.ts';
 import { instancesOf } from './instances.ts';
-import { type ContainerStep, kill, NOTHING } from './plan-steps.ts';
+import { type ContainerStep, FAILED_POST_START_HOOK, kill, NOTHING } from './plan-steps.ts';
 import { decideRestart, restartOf } from './restart.ts';
 import { isObsolete, type RestartAll } from './restart-all.ts';
 
@@ -102,6 +102,9 @@ function planRunning(context: RunContext, container: Container, running: Observe
   if (running.hash !== containerHash(container)) {
     return killStep(context, running, `Container ${container.name} definition changed, will be restarted`);
   }
+  // In a step that was given up: else the hook's failure has led to its end already.
+  const postStart = context.facts.postStarts.get(running.id);
+  if (postStart?.kind === 'failed') return killStep(context, running, FAILED_POST_START_HOOK);
   const failure = context.facts.probes.get(running.id)?.failure;
   if (!failure) return NOTHING;
   const graceSeconds = failure.graceSeconds ?? graceSecondsLeft(context.pod, context.now);

@@ -57,7 +57,8 @@ function instanceInPlace({ observed, sandbox, restartAll }: RunContext, name: st
 
 function hasStarted(context: RunContext, sidecar: Container): boolean {
   const instance = instanceInPlace(context, sidecar.name);
-  return instance?.state === 'RUNNING' && probesOf(sidecar, instance, context.facts).isStarted;
+  if (instance?.state !== 'RUNNING' || context.facts.postStarts.has(instance.id)) return false;
+  return probesOf(sidecar, instance, context.facts).isStarted;
 }
 
 function planInitContainer(context: RunContext, container: Container): ContainerStep {

@@ -13,6 +13,7 @@ import { planGarbage } from './plan-garbage.ts';
 import { planInitContainers } from './plan-init.ts';
 import { act, type ContainerStep, earliest, kill, NOTHING } from './plan-steps.ts';
 import { isObsolete, type RestartAll, restartAllOf } from './restart-all.ts';
+import { killInOrder } from './termination-order.ts';
 import { isUnfinishedStart, withoutUnfinishedStarts } from './unfinished-start.ts';
 
 export interface PlanSettings {
@@ -50,7 +51,7 @@ export function planRun(pod: Pod, seen: ObservedPod, facts: PodFacts, settings: 
   }
   if (isComplete(pod, observed, settings.maxRestartDelaySeconds)) {
     const left = observed.containers.filter(isAlive);
-    return act(left.map((item) => kill(item, graceSecondsLeft(pod, now), 'Stopping container')));
+    return act(killInOrder(pod, left, graceSecondsLeft(pod, now), 'Stopping container'));
   }
 
   const context: RunContext = { pod, observed, facts, settings, now, sandbox, restartAll };

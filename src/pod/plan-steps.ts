@@ -9,6 +9,11 @@ export interface ContainerStep {
   readonly wakeAtMs?: number;
 }
 
+/** Why a container waits whose postStart hook failed. */
+export const POST_START_HOOK_ERROR = 'PostStartHookError';
+/** What the Killing event of a container says whose postStart hook failed, as a kubelet's. */
+export const FAILED_POST_START_HOOK = 'FailedPostStartHook';
+
 export const NOTHING: ContainerStep = { actions: [] };
 
 export function kill(container: ObservedContainer, graceSeconds: number, message: string): Action {

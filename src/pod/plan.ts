@@ -7,7 +7,8 @@ import { isAlive } from './instances.ts';
 import { isEnding } from './phase.ts';
 import { planGarbageOfEnded } from './plan-garbage.ts';
 import { type PlanSettings, planRun } from './plan-run.ts';
-import { act, earliest, kill } from './plan-steps.ts';
+import { act, earliest } from './plan-steps.ts';
+import { killInOrder } from './termination-order.ts';
 
 /** Grace of containers whose pod nobody knows any more, as a kubelet's. */
 const ORPHAN_GRACE_SECONDS = 1;
@@ -35,9 +36,9 @@ function planNow(
   settings: PlanSettings,
   now: number,
 ): Plan {
-  if (!pod) return planRemoval(observed, ORPHAN_GRACE_SECONDS, 'Stopping container of an unknown pod', []);
+  if (!pod) return planRemoval(undefined, observed, ORPHAN_GRACE_SECONDS, 'Stopping container of an unknown pod', []);
   if (pod.metadata.deletionTimestamp) {
-    return planRemoval(observed, graceSecondsLeft(pod, now), 'Stopping container', lastSteps(pod, facts));
+    return planRemoval(pod, observed, graceSecondsLeft(pod, now), 'Stopping container', lastSteps(pod, facts));
   }
   if (isEnding(pod)) return planEnd(pod, observed, facts, now);
   return planRun(pod, observed, facts, settings, now);
@@ -56,9 +57,15 @@ function holdBack(next: Plan, retryAtMs: number | undefined, now: number): Plan 
 }
 
 /** Towards nothing: containers, then sandboxes, then all the rest. */
-function planRemoval(observed: ObservedPod, graceSeconds: number, message: string, atLast: readonly Action[]): Plan {
+function planRemoval(
+  pod: Pod | undefined,
+  observed: ObservedPod,
+  graceSeconds: number,
+  message: string,
+  atLast: readonly Action[],
+): Plan {
   const alive = observed.containers.filter(isAlive);
-  if (alive.length > 0) return act(alive.map((container) => kill(container, graceSeconds, message)));
+  if (alive.length > 0) return act(killInOrder(pod, alive, graceSeconds, message));
   // Of one that never ran the runtime may have forgotten a part, which goes with it but not with the sandbox.
   const unstarted = observed.containers.filter((container) => container.startedAtNanos === 0n);
   if (unstarted.length > 0) return act(unstarted.map(({ id }) => ({ kind: 'removeContainer', containerId: id })));
@@ -76,7 +83,7 @@ function planRemoval(observed: ObservedPod, graceSeconds: number, message: strin
 function planEnd(pod: Pod, observed: ObservedPod, facts: PodFacts, now: number): Plan {
   const alive = observed.containers.filter(isAlive);
   if (alive.length > 0) {
-    return act(alive.map((container) => kill(container, graceSecondsLeft(pod, now), 'Stopping container')));
+    return act(killInOrder(pod, alive, graceSecondsLeft(pod, now), 'Stopping container'));
   }
   if (facts.isReleased) {
     const { actions, wakeAtMs } = planGarbageOfEnded(pod, observed, facts, now);

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { podKind } from '../api/kinds.ts';
 import type { Pod, PodStatus } from '../api/pod.ts';
+import type { PostStartStates } from '../hooks/hook-runner.ts';
 import { NO_PROBE_RESULTS, type ProbeResults } from '../probes/results.ts';
 import type { ObservedPod } from '../runtime/observed.ts';
 import { networkProblem } from '../runtime/runtime-monitor.ts';
@@ -159,7 +160,9 @@ export class PodWorker {
 
   #currentFacts(pod: Pod | undefined, observed: ObservedPod): PodFacts {
     const networkReady = networkProblem(this.#options.services.monitor.health) === undefined;
-    return { ...this.#facts, networkReady, probes: this.#probe(pod, observed) };
+    const postStarts = this.#options.services.hooks.postStarts(this.#options.uid);
+    const probes = this.#probe(pod, withoutStarting(observed, postStarts));
+    return { ...this.#facts, networkReady, probes, postStarts };
   }
 
   /** Has the containers probed that run now: none of them is seen without what its probes say. */
@@ -405,4 +408,10 @@ export class PodWorker {
   #msUntil(epochMs: number): number {
     return Math.min(Math.max(epochMs - this.#options.services.clock.now(), 0) + 1, MAX_SLEEP_MS);
   }
+}
+
+/** A container is not probed before its postStart hook is done. */
+function withoutStarting(observed: ObservedPod, postStarts: PostStartStates): ObservedPod {
+  if (postStarts.size === 0) return observed;
+  return { ...observed, containers: observed.containers.filter(({ id }) => postStarts.get(id)?.kind !== 'running') };
 }

@@ -3,6 +3,7 @@ import { RuntimeError } from '../runtime/runtime-error.ts';
 import { ContainerMountError } from '../volumes/container-mounts.ts';
 import { EnvironmentError } from './environment.ts';
 import type { Problem, StartProblem } from './facts.ts';
+import { POST_START_HOOK_ERROR } from './plan-steps.ts';
 
 /** A step that failed, with the reason that a pod's or container's status shows. */
 export class StepError extends Error {
@@ -53,7 +54,8 @@ export function containerProblem(error: unknown, fallbackReason: string, now: nu
   return {
     reason,
     message: messageOf(error),
-    retryAtMs: now + CONTAINER_RETRY_MS,
+    // The container ran: its next start waits for the back-off, and for nothing else.
+    retryAtMs: reason === POST_START_HOOK_ERROR ? now : now + CONTAINER_RETRY_MS,
     ...(error instanceof StartRefusedError ? { refusedId: error.containerId } : {}),
   };
 }

@@ -21,6 +21,7 @@ import type { ActionOf, ContainerStart } from './actions.ts';
 import { configSourcesOf } from './config-sources.ts';
 import { fieldPath, findContainer } from './containers.ts';
 import { containerEnvironment, containerSubPaths, expandAll } from './environment.ts';
+import { runPostStart, untilAborted } from './post-start.ts';
 import { messageOf, StartRefusedError, StepError } from './problems.ts';
 import type { PodServices } from './services.ts';
 
@@ -53,7 +54,7 @@ interface Ground {
  * 2. side by side: the sandbox (unless there is one), the volumes, and the containers' images;
  * 3. the hosts file, which needs the sandbox's address;
  * 4. side by side: each container whose image is there is created;
- * 5. in the manifest's order: each that was created is started.
+ * 5. in the manifest's order: each that was created is started, and its postStart hook done before the next one's turn.
  *
  * One container's failure is told in the result and keeps no other from starting. What fails for the pod as a whole is
  * thrown, after everything begun has ended.
@@ -102,6 +103,8 @@ export async function runPod(
     hostsFile,
   };
 
+  // Of a step that was given up: whoever comes next still waits for them.
+  await untilAborted(services.hooks.postStartsDone(pod.metadata.uid ?? ''), signal);
   const failures = new Map<string, unknown>();
   const created = starts.map((start) => settle(ensureCreated(services, pod, start, ground, images, signal)));
   for (const [index, start] of starts.entries()) {
@@ -231,8 +234,24 @@ async function ensureCreated(
       throw new StepError('CreateContainerError', messageOf(error), error);
     });
   cache.trackContainer(id, ground.sandboxId);
+  if (container.lifecycle?.stopSignal) await checkStopSignal(services, container, id, ground.sandboxId);
   recorder.event(pod, 'Normal', 'Created', 'Container created', fieldPath(pod, container.name));
   return id;
+}
+
+/** A signal that would not be sent is refused before the container runs: containerd is asked to send it, others must know it. */
+async function checkStopSignal(
+  { client, cache, monitor }: PodServices,
+  { lifecycle }: Container,
+  containerId: string,
+  sandboxId: string,
+): Promise<void> {
+  const name = monitor.health.state === 'up' ? monitor.health.name : '';
+  await cache.refreshContainer(containerId, sandboxId);
+  if (name === 'containerd' || cache.getContainer(containerId)?.runtimeStopSignal === lifecycle?.stopSignal) return;
+  await client.removeContainer(containerId);
+  await cache.refreshContainer(containerId);
+  throw new StepError('CreateContainerError', `the container runtime ${name} does not know lifecycle.stopSignal`);
 }
 
 /** Two instances never run beside each other, also when the runtime lost sight of one that it says has ended. */
@@ -352,6 +371,7 @@ async function startContainer(
   ).catch((error: unknown) =>
     logger.warn({ err: error, container: container.name }, 'could not link the container log for log agents'),
   );
+  if (container.lifecycle?.postStart) await runPostStart(services, pod, container, containerId, signal);
 }
 
 function requireContainer(pod: Pod, name: string): Container {

@@ -1,6 +1,7 @@
 import type { CgroupManager } from '../cgroups/cgroup-manager.ts';
 import type { ContainerNode } from '../cgroups/container-resources.ts';
 import type { EventRecorder } from '../events/recorder.ts';
+import type { HookRunner } from '../hooks/hook-runner.ts';
 import type { ImageManager } from '../images/image-manager.ts';
 import type { HostResolvConf } from '../network/dns.ts';
 import type { ProbeManager } from '../probes/probe-manager.ts';
@@ -43,6 +44,7 @@ export interface PodServices {
   readonly cache: PodCache;
   readonly monitor: RuntimeMonitor;
   readonly images: ImageManager;
+  readonly hooks: HookRunner;
   readonly volumes: VolumeManager;
   readonly cgroups: CgroupManager;
   readonly recorder: EventRecorder;

@@ -1,10 +1,12 @@
 import { join } from 'node:path';
 import type { Container, Pod } from '../api/pod.ts';
+import { toCriSignal } from '../api/stop-signal.ts';
 import type { ContainerConfig } from './generated/runtime/v1/ContainerConfig.ts';
 import type { LinuxContainerResources } from './generated/runtime/v1/LinuxContainerResources.ts';
 import type { LinuxContainerSecurityContext } from './generated/runtime/v1/LinuxContainerSecurityContext.ts';
 import type { Mount } from './generated/runtime/v1/Mount.ts';
 import type { SecurityProfile } from './generated/runtime/v1/SecurityProfile.ts';
+import type { Signal } from './generated/runtime/v1/Signal.ts';
 import { containerAnnotations, containerLabels } from './labels.ts';
 import { type IdMapping, namespaceOptions, selinuxOptions, supplementalGroups } from './sandbox-config.ts';
 
@@ -76,11 +78,17 @@ export function containerConfig(pod: Pod, container: Container, settings: Contai
     stdin: container.stdin ?? false,
     stdinOnce: container.stdinOnce ?? false,
     tty: container.tty ?? false,
+    ...stopSignal(container),
     linux: {
       resources: settings.resources,
       securityContext: securityContext(pod, container, settings),
     },
   };
+}
+
+function stopSignal({ lifecycle }: Container): Pick<ContainerConfig, 'stopSignal'> {
+  if (!lifecycle?.stopSignal) return {};
+  return { stopSignal: toCriSignal(lifecycle.stopSignal) as Extract<Signal, string> };
 }
 
 function securityContext(pod: Pod, container: Container, settings: ContainerSettings): LinuxContainerSecurityContext {

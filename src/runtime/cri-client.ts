@@ -1,5 +1,5 @@
 import * as grpc from '@grpc/grpc-js';
-import { removeForgottenTask } from './forgotten-task.ts';
+import { removeForgottenTask, signalTask } from './containerd-task.ts';
 import type { Envelope__Output } from './generated/containerd/services/events/v1/Envelope.ts';
 import type { AttachRequest } from './generated/runtime/v1/AttachRequest.ts';
 import type { AuthConfig } from './generated/runtime/v1/AuthConfig.ts';
@@ -154,8 +154,28 @@ export class CriClient {
     await this.#call('StartContainer', { containerId }, options);
   }
 
-  /** Sends the stop signal, waits up to `graceSeconds`, then kills. Resolves when the container is dead. */
-  stopContainer(containerId: string, graceSeconds: number, options?: CallOptions): Promise<void> {
+  /**
+   * Sends the container's stop signal, waits up to `graceSeconds`, then kills. Resolves when the container is dead.
+   *
+   * `stopSignal`, the kernel's number, is for a containerd that knows only the signal of the image.
+   */
+  async stopContainer(
+    containerId: string,
+    graceSeconds: number,
+    options?: CallOptions & { readonly stopSignal?: number | undefined },
+  ): Promise<void> {
+    const stopSignal = options?.stopSignal;
+    if (stopSignal !== undefined) {
+      const graceMs = graceSeconds * 1000;
+      if (await signalTask(this.#containerdTasks, containerId, stopSignal, graceMs, options?.signal)) {
+        await this.#stop(containerId, 0, options);
+        return;
+      }
+    }
+    await this.#stop(containerId, graceSeconds, options);
+  }
+
+  #stop(containerId: string, graceSeconds: number, options?: CallOptions): Promise<void> {
     const timeoutMs = graceSeconds * 1000 + STOP_SLACK_MS;
     return this.#ensureGone('StopContainer', { containerId, timeout: graceSeconds }, { timeoutMs, ...options });
   }

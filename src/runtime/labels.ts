@@ -1,4 +1,7 @@
-import type { Container, Pod } from '../api/pod.ts';
+import { ContainerSchema } from '../api/pod/container.ts';
+import { LifecycleHandlerSchema } from '../api/pod/probe.ts';
+import type { Container, ContainerPort, LifecycleHandler, Pod } from '../api/pod.ts';
+import { asShape } from '../api/structural.ts';
 
 // A kubelet's own names, so that crictl, log agents, and a kubelet that takes the node over find what they know.
 const POD_NAME = 'io.kubernetes.pod.name';
@@ -10,12 +13,15 @@ const CONTAINER_PORTS = 'io.kubernetes.container.ports';
 const RESTART_COUNT = 'io.kubernetes.container.restartCount';
 const TERMINATION_MESSAGE_PATH = 'io.kubernetes.container.terminationMessagePath';
 const TERMINATION_MESSAGE_POLICY = 'io.kubernetes.container.terminationMessagePolicy';
+const PRE_STOP_HANDLER = 'io.kubernetes.container.preStopHandler';
 const POD_GRACE_PERIOD = 'io.kubernetes.pod.terminationGracePeriod';
 
 /** Which mini-kubelet made the sandbox or container. Without it an object of the runtime is somebody else's. */
 const INSTANCE = 'mini-kubelet.io/instance';
 /** How long this start was held back after the previous end; absent on the first start. The next delay follows from it. */
 const RESTART_DELAY_SECONDS = 'mini-kubelet.io/restart-delay-seconds';
+/** The manifest's `lifecycle.stopSignal`. */
+const STOP_SIGNAL = 'mini-kubelet.io/stop-signal';
 
 /** What identifies a pod in the runtime. Labels of the manifest stay out: some runtimes obey labels that users may write. */
 export interface PodIdentity {
@@ -37,6 +43,11 @@ export interface ContainerIdentity {
   readonly terminationMessagePolicy: string;
   /** Undefined when the pod's manifest is lost and none was written. */
   readonly podGracePeriodSeconds: number | undefined;
+  /** What the container does before it is stopped, also when its pod's manifest is lost. */
+  readonly preStop?: LifecycleHandler | undefined;
+  readonly ports?: readonly ContainerPort[] | undefined;
+  /** The manifest's `lifecycle.stopSignal`, such as `SIGUSR1`. */
+  readonly stopSignal?: string | undefined;
 }
 
 /** Selects what the mini-kubelet `instance` made, in the runtime's list calls. */
@@ -76,6 +87,8 @@ export function containerAnnotations(
     [TERMINATION_MESSAGE_POLICY]: container.terminationMessagePolicy ?? '',
     [POD_GRACE_PERIOD]: String(pod.spec.terminationGracePeriodSeconds ?? ''),
     ...(container.ports?.length ? { [CONTAINER_PORTS]: JSON.stringify(container.ports) } : {}),
+    ...(container.lifecycle?.preStop ? { [PRE_STOP_HANDLER]: JSON.stringify(container.lifecycle.preStop) } : {}),
+    ...(container.lifecycle?.stopSignal ? { [STOP_SIGNAL]: container.lifecycle.stopSignal } : {}),
     ...(restartDelaySeconds === undefined ? {} : { [RESTART_DELAY_SECONDS]: String(restartDelaySeconds) }),
   };
 }
@@ -102,7 +115,21 @@ export function parseContainerIdentity(
     terminationMessagePath: annotations[TERMINATION_MESSAGE_PATH] ?? '',
     terminationMessagePolicy: annotations[TERMINATION_MESSAGE_POLICY] ?? '',
     podGracePeriodSeconds: parseCount(annotations[POD_GRACE_PERIOD]),
+    preStop: asShape(LifecycleHandlerSchema, parseJson(annotations[PRE_STOP_HANDLER])),
+    ports: asShape(ContainerSchema, { name: containerName, ports: parseJson(annotations[CONTAINER_PORTS]) })?.ports,
+    stopSignal: annotations[STOP_SIGNAL],
   };
+}
+
+/** Undefined for what is no JSON: another kubelet may have written it. */
+function parseJson(text: string | undefined): unknown {
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
 }
 
 function parseCount(text: string | undefined): number | undefined {

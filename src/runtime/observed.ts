@@ -1,3 +1,4 @@
+import { fromCriSignal } from '../api/stop-signal.ts';
 import type { Container__Output } from './generated/runtime/v1/Container.ts';
 import type { ContainerStatus__Output } from './generated/runtime/v1/ContainerStatus.ts';
 import type { PodSandboxStatus__Output } from './generated/runtime/v1/PodSandboxStatus.ts';
@@ -36,6 +37,8 @@ export interface ObservedContainer extends ContainerIdentity {
   readonly user:
     | { readonly uid: number; readonly gid: number; readonly supplementalGroups: readonly number[] }
     | undefined;
+  /** The signal that the runtime stops it with; undefined where the runtime does not tell. */
+  readonly runtimeStopSignal?: string | undefined;
 }
 
 /** All that the runtime has of one pod. Sandboxes and each container's instances: the newest first. */
@@ -93,6 +96,7 @@ export function toObservedContainer(
     user: user
       ? { uid: Number(user.uid), gid: Number(user.gid), supplementalGroups: user.supplementalGroups.map(Number) }
       : undefined,
+    runtimeStopSignal: fromCriSignal(status.stopSignal),
   };
 }
 

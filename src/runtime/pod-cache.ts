@@ -45,6 +45,8 @@ export class PodCache {
   readonly #containers = new Map<string, Entry<ObservedContainer>>();
   readonly #statusCalls = new Semaphore(STATUS_CALLS_AT_ONCE);
   readonly #reads = new ReadOrder();
+  /** Who waits for a container's end, by its id. */
+  readonly #ends = new Map<string, Set<() => void>>();
   #sequence = 0;
   #relisting: Promise<void> | undefined;
   #relistAgain = false;
@@ -93,6 +95,30 @@ export class PodCache {
   /** Undefined when it is not known, or not ours. */
   getSandbox(id: string): ObservedSandbox | undefined {
     return this.#sandboxes.get(id)?.observed;
+  }
+
+  /**
+   * Resolves when the container does not run any more, as far as is known: it ended, or is gone. Resolves as well when
+   * `signal` is aborted.
+   */
+  whenEnded(id: string, signal: AbortSignal): Promise<void> {
+    if (signal.aborted || !this.#mayRun(id)) return Promise.resolve();
+    return new Promise((resolve) => {
+      const waiting = this.#ends.get(id) ?? new Set();
+      const end = () => {
+        signal.removeEventListener('abort', end);
+        waiting.delete(end);
+        if (waiting.size === 0) this.#ends.delete(id);
+        resolve();
+      };
+      this.#ends.set(id, waiting.add(end));
+      signal.addEventListener('abort', end, { once: true });
+    });
+  }
+
+  #mayRun(id: string): boolean {
+    const state = this.getContainer(id)?.state;
+    return state === 'RUNNING' || state === 'UNKNOWN';
   }
 
   /** Reads everything anew. Calls while one is under way share one more run after it. */
@@ -175,6 +201,7 @@ export class PodCache {
     const before = entries.get(id);
     if (observed) entries.set(id, { addedAt: before?.addedAt ?? ++this.#sequence, sandboxId, observed });
     else entries.delete(id);
+    if (!this.#mayRun(id)) for (const end of this.#ends.get(id) ?? []) end();
     if (isSame(before?.observed, observed)) return;
     const uid = observed?.pod.uid ?? before?.observed?.pod.uid;
     if (uid) this.#options.onChange(uid);

@@ -149,7 +149,7 @@ t.test('every field that would be ignored is refused by its name', async (t) => 
     container('livenessProbe', { livenessProbe: probe }),
     container('readinessProbe', { readinessProbe: probe }),
     container('startupProbe', { startupProbe: probe }),
-    container('lifecycle', { lifecycle: { preStop: { sleep: { seconds: 1 } } } }),
+    container('lifecycle.stopSignal', { lifecycle: { stopSignal: 'SIGNONE' } }),
     container('resizePolicy', { resizePolicy: [{ resourceName: 'cpu', restartPolicy: 'NotRequired' }] }),
     container('volumeDevices', { volumeDevices: [{ name: 'v', devicePath: '/dev/v' }] }),
     container('resources.claims', { resources: { claims: [{ name: 'gpu' }] } }),

@@ -25,5 +25,12 @@ t.test('the grace period runs on while nobody watches', async (t) => {
   const pod = markForDeletion(podWith(), 20, NOW);
   t.equal(graceSecondsLeft(pod, NOW), 20);
   t.equal(graceSecondsLeft(pod, NOW + 12_500), 8);
-  t.equal(graceSecondsLeft(pod, NOW + 60_000), 2);
+  t.equal(graceSecondsLeft(pod, NOW + 60_000), 0);
+});
+
+t.test('a grace period of 0 counts as one second, from the request on', async (t) => {
+  const pod = markForDeletion(podWith(), 0, NOW);
+  t.equal(graceSecondsLeft(pod, NOW), 1);
+  t.equal(graceSecondsLeft(pod, NOW + 1000), 0);
+  t.equal(graceSecondsLeft(podWith({ terminationGracePeriodSeconds: 0 }), NOW), 1);
 });

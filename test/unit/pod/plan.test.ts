@@ -268,10 +268,10 @@ const rows: Readonly<Record<string, Row>> = {
     facts: factsWith({ isReleased: true }),
     actions: [],
   },
-  'a grace period that is over leaves the two seconds that any container gets': {
+  'when the grace period is over, nothing of it is left': {
     pod: podWith({}, {}, { deletionTimestamp: new Date(NOW - 60_000).toISOString(), deletionGracePeriodSeconds: 30 }),
     observed: observed([sandbox()], [container('a')]),
-    actions: ['kill a0 2 s'],
+    actions: ['kill a0 0 s'],
   },
   'a pod that succeeded gives its resources back, and keeps its containers': {
     pod: podWith({ restartPolicy: 'Never' }, { phase: 'Succeeded' }),

@@ -26,6 +26,7 @@ function startWorker(t: Test, first: Pod) {
     },
     volumes: { unmountPod: async () => {} },
     images: { forgetPod: () => {} },
+    hooks: { postStarts: () => new Map() },
     recorder: { event: () => {} },
     probes: { sync: () => new Map(), forget: () => {} },
     store: {

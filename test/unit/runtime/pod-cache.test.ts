@@ -96,6 +96,7 @@ function containerStatus(id: string, labels: Record<string, string>): ContainerS
     logPath: '',
     imageId: '',
     user: null,
+    stopSignal: 'RUNTIME_DEFAULT',
   };
 }
 

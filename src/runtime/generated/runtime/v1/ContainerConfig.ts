@@ -5,6 +5,7 @@ import type { ImageSpec as _runtime_v1_ImageSpec, ImageSpec__Output as _runtime_
 import type { KeyValue as _runtime_v1_KeyValue, KeyValue__Output as _runtime_v1_KeyValue__Output } from '../../runtime/v1/KeyValue.ts';
 import type { Mount as _runtime_v1_Mount, Mount__Output as _runtime_v1_Mount__Output } from '../../runtime/v1/Mount.ts';
 import type { LinuxContainerConfig as _runtime_v1_LinuxContainerConfig, LinuxContainerConfig__Output as _runtime_v1_LinuxContainerConfig__Output } from '../../runtime/v1/LinuxContainerConfig.ts';
+import type { Signal as _runtime_v1_Signal, Signal__Output as _runtime_v1_Signal__Output } from '../../runtime/v1/Signal.ts';
 
 export interface ContainerConfig {
   'metadata'?: (_runtime_v1_ContainerMetadata | null);
@@ -21,6 +22,7 @@ export interface ContainerConfig {
   'stdinOnce'?: (boolean);
   'tty'?: (boolean);
   'linux'?: (_runtime_v1_LinuxContainerConfig | null);
+  'stopSignal'?: (_runtime_v1_Signal);
 }
 
 export interface ContainerConfig__Output {
@@ -38,4 +40,5 @@ export interface ContainerConfig__Output {
   'stdinOnce': (boolean);
   'tty': (boolean);
   'linux': (_runtime_v1_LinuxContainerConfig__Output | null);
+  'stopSignal': (_runtime_v1_Signal__Output);
 }

@@ -5,6 +5,7 @@ import type { ContainerState as _runtime_v1_ContainerState, ContainerState__Outp
 import type { ImageSpec as _runtime_v1_ImageSpec, ImageSpec__Output as _runtime_v1_ImageSpec__Output } from '../../runtime/v1/ImageSpec.ts';
 import type { Mount as _runtime_v1_Mount, Mount__Output as _runtime_v1_Mount__Output } from '../../runtime/v1/Mount.ts';
 import type { ContainerUser as _runtime_v1_ContainerUser, ContainerUser__Output as _runtime_v1_ContainerUser__Output } from '../../runtime/v1/ContainerUser.ts';
+import type { Signal as _runtime_v1_Signal, Signal__Output as _runtime_v1_Signal__Output } from '../../runtime/v1/Signal.ts';
 import type { Long } from '@grpc/proto-loader';
 
 export interface ContainerStatus {
@@ -25,6 +26,7 @@ export interface ContainerStatus {
   'logPath'?: (string);
   'imageId'?: (string);
   'user'?: (_runtime_v1_ContainerUser | null);
+  'stopSignal'?: (_runtime_v1_Signal);
 }
 
 export interface ContainerStatus__Output {
@@ -45,4 +47,5 @@ export interface ContainerStatus__Output {
   'logPath': (string);
   'imageId': (string);
   'user': (_runtime_v1_ContainerUser__Output | null);
+  'stopSignal': (_runtime_v1_Signal__Output);
 }
