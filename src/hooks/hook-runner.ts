@@ -48,6 +48,8 @@ interface Run {
 export class HookRunner {
   readonly #options: HookRunnerOptions;
   readonly #runs = new Map<string, Run>();
+  /** Containers that are being started and have a postStart hook, with their pods' UIDs. */
+  readonly #starting = new Map<string, string>();
 
   constructor(options: HookRunnerOptions) {
     this.#options = options;
@@ -76,9 +78,20 @@ export class HookRunner {
     return done;
   }
 
-  /** The postStart hooks of a pod that run or have failed. */
+  /** A container that has a postStart hook is about to be started: nobody is to see it run without. */
+  expectPostStart(podUid: string, containerId: string): void {
+    this.#starting.set(containerId, podUid);
+  }
+
+  /** The container is started, and so is its hook, or neither is any more. */
+  forgetExpected(containerId: string): void {
+    this.#starting.delete(containerId);
+  }
+
+  /** The postStart hooks of a pod that run, are about to, or have failed. */
   postStarts(podUid: string): PostStartStates {
     const states = new Map<string, PostStartState>();
+    for (const [id, uid] of this.#starting) if (uid === podUid) states.set(id, { kind: 'running' });
     for (const run of this.#runs.values()) {
       if (run.podUid !== podUid || run.hook !== 'postStart') continue;
       if (!run.outcome) states.set(run.containerId, { kind: 'running' });

@@ -111,7 +111,7 @@ export async function runPod(
     const result = await created[index];
     try {
       if (!result || 'error' in result) throw result?.error;
-      await startContainer(services, pod, start, result.value, ground, signal);
+      await startWithHook(services, pod, start, result.value, ground, signal);
     } catch (error) {
       failures.set(start.containerName, error);
     }
@@ -336,6 +336,27 @@ async function checkSeccompProfile(directory: string, profile: string | undefine
   }
 }
 
+/** Starts a container and runs its postStart hook; until that is done, nobody takes it for started. */
+async function startWithHook(
+  services: PodServices,
+  pod: Pod,
+  start: ContainerStart,
+  containerId: string,
+  ground: Ground,
+  signal: AbortSignal,
+): Promise<void> {
+  const container = requireContainer(pod, start.containerName);
+  if (!container.lifecycle?.postStart) return await startContainer(services, pod, start, containerId, ground, signal);
+  const { hooks } = services;
+  hooks.expectPostStart(pod.metadata.uid ?? '', containerId);
+  try {
+    await startContainer(services, pod, start, containerId, ground, signal);
+    await runPostStart(services, pod, container, containerId, signal);
+  } finally {
+    hooks.forgetExpected(containerId);
+  }
+}
+
 async function startContainer(
   services: PodServices,
   pod: Pod,
@@ -371,7 +392,6 @@ async function startContainer(
   ).catch((error: unknown) =>
     logger.warn({ err: error, container: container.name }, 'could not link the container log for log agents'),
   );
-  if (container.lifecycle?.postStart) await runPostStart(services, pod, container, containerId, signal);
 }
 
 function requireContainer(pod: Pod, name: string): Container {

@@ -44,7 +44,7 @@ const pure: readonly RegExp[] = [
   /^api\/(?!decode\/|openapi)/,
   /^spdy\/(dictionary|frames|header-block)\.ts$/,
   /^server\/streams\/offer\.ts$/,
-  /^pod\/(plan(-.*)?|actions|status|phase|conditions|containers|container-status|completion|restart(-all)?|environment|instances)\.ts$/,
+  /^pod\/(plan(-.*)?|actions|status|phase|conditions|containers|container-status|completion|termination-order|restart(-all)?|environment|instances)\.ts$/,
   /^pod\/(active-deadline|atomic-start|grace-period|status-events|unfinished-start)\.ts$/,
   /^cgroups\/formulas\.ts$/,
   /^node\/admission\.ts$/,

@@ -22,9 +22,8 @@ t.teardown(() => daemon.stop());
 
 type Part = Partial<Container> & { name: string };
 
-const log = (container: string, what: string) =>
-  `read up rest </proc/uptime; echo "$up ${container} $${what}" >>/timeline/events`;
-const note = (container: string, what: string) => log(container, 'W').replace('$$W', what);
+const note = (container: string, what: string) =>
+  `read up rest </proc/uptime; echo "$up ${container} ${what}" >>/timeline/events`;
 const execHook = (script: string): LifecycleHandler => ({ exec: { command: ['sh', '-c', script] } });
 
 /** Notes its start and SIGTERM; ends on SIGTERM. */
@@ -84,13 +83,17 @@ t.test('a container whose postStart hook fails is killed and started again after
   const timeline = await create('post-fails', [
     logged('a', { postStart: execHook('echo no luck; exit 3'), preStop: execHook(note('a', 'pre')) }),
   ]);
-  const pod = await daemon.waitForExistingPod('post-fails', (seen) => statusOf(seen, 'a').restartCount === 1);
-  t.match(statusOf(pod, 'a').state, { waiting: {} });
+  const failed = await daemon.waitForExistingPod(
+    'post-fails',
+    (seen) => statusOf(seen, 'a').state?.waiting?.reason === 'PostStartHookError',
+  );
+  t.match(statusOf(failed, 'a').state?.waiting?.message, /no luck/);
   const held = await daemon.waitForExistingPod(
     'post-fails',
     (seen) => statusOf(seen, 'a').state?.waiting?.reason === 'CrashLoopBackOff',
   );
   t.equal(statusOf(held, 'a').ready, false);
+  t.equal(statusOf(held, 'a').restartCount, 1);
   t.match(statusOf(held, 'a').lastState?.terminated, { exitCode: 0 }, 'it had its grace period');
   t.match((await events('post-fails', 'FailedPostStartHook'))[0], /PostStartHook failed: .*exited with 3: no luck/);
   t.match(await events('post-fails', 'Killing'), [/^FailedPostStartHook$/]);
@@ -130,7 +133,7 @@ t.test('hooks ask in HTTP and HTTPS, open connections, and sleep', async (t) => 
   const inside: LifecycleHandler = { httpGet: { port: 'web', path: '/inside' } };
   const serve =
     'while :; do nc -l -p 8080 -e sh -c \'read line; echo "$line" >>/timeline/served; printf "HTTP/1.0 204 No Content\\r\\n\\r\\n"\'; done &';
-  const start = 'until nc -z 127.0.0.1 8080; do sleep 0.05; done';
+  const start = 'until grep -q :1F90 /proc/net/tcp /proc/net/tcp6; do sleep 0.05; done';
   const timeline = await create('handlers', [
     logged('plain', { postStart: get(plain, 'HTTP', '/plain?x=1') }),
     logged('secure', { postStart: get(secure, 'HTTPS', '/secure') }),

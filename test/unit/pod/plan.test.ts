@@ -137,6 +137,16 @@ const rows: Readonly<Record<string, Row>> = {
     observed: observed([sandbox()], [container('a'), ended('b', 1)]),
     actions: [],
   },
+  'a container whose postStart hook failed is stopped': {
+    observed: observed([sandbox()], running),
+    facts: factsWith({ postStarts: new Map([['a0', { kind: 'failed', message: 'x' }]]) }),
+    actions: ['kill a0 30 s'],
+  },
+  'one whose hook runs is left alone': {
+    observed: observed([sandbox()], running),
+    facts: factsWith({ postStarts: new Map([['a0', { kind: 'running' }]]) }),
+    actions: [],
+  },
   'a changed image stops the container': {
     observed: observed([sandbox()], [container('a', { hash: 'other' }), container('b')]),
     actions: ['kill a0 30 s'],
