@@ -52,7 +52,8 @@ export function statusOf(
     ...(settings.hostIPs[0] ? { hostIP: settings.hostIPs[0], hostIPs: settings.hostIPs.map((ip) => ({ ip })) } : {}),
     ...(ips[0] ? { podIP: ips[0], podIPs: ips.map((ip) => ({ ip })) } : {}),
     ...(statuses.init.length > 0 ? { initContainerStatuses: statuses.init } : {}),
-    containerStatuses: statuses.apps,
+    // By name, as a kubelet's (SortedContainerStatuses in pkg/kubelet/types); init containers in their order.
+    containerStatuses: [...statuses.apps].sort((one, other) => (one.name < other.name ? -1 : 1)),
     qosClass: qosClass(pod),
   };
 }

@@ -92,6 +92,7 @@ t.test('the status of a running pod is complete, and says what the runtime says'
     ...(inRuntime.user?.linux ? { user } : {}),
   });
   t.strictSame(containerStatuses, [
+    expected('side', side),
     {
       ...expected('web', web),
       allocatedResources: { cpu: '10m', memory: '32Mi' },
@@ -101,7 +102,6 @@ t.test('the status of a running pod is complete, and says what the runtime says'
         { name: 'data', mountPath: '/again', readOnly: true, recursiveReadOnly: 'Disabled' },
       ],
     },
-    expected('side', side),
   ]);
   await waitFor('the address inside', async () =>
     (await daemon.containerLog('whole', 'side')).includes(`address=${podIP}\n`),

@@ -168,6 +168,28 @@ for (const [name, spec, seen, phase] of phases) {
   });
 }
 
+t.test('statuses come by name, those of init containers in the order of their turns', async (t) => {
+  const spec = {
+    containers: [
+      { name: 'b', image: 'two' },
+      { name: 'a', image: 'one' },
+    ],
+    initContainers: [
+      { name: 's', image: 'four' },
+      { name: 'i', image: 'three' },
+    ],
+  };
+  const actual = status(podWith(spec), observed([], []));
+  t.same(
+    actual.containerStatuses?.map(({ name }) => name),
+    ['a', 'b'],
+  );
+  t.same(
+    actual.initContainerStatuses?.map(({ name }) => name),
+    ['s', 'i'],
+  );
+});
+
 t.test('a pod that ended stays so, whatever the runtime says later', async (t) => {
   const actual = status(
     podWith({ restartPolicy: 'Never' }, { phase: 'Failed', reason: 'Evicted', message: 'too big' }),
