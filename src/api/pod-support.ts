@@ -69,9 +69,6 @@ const isSignal: Unsupported['unless'] = (value) => signalNumber(String(value)) !
  */
 const unsupported: readonly Unsupported[] = [
   { path: 'spec.ephemeralContainers' },
-  { path: 'spec.containers[*].livenessProbe' },
-  { path: 'spec.containers[*].readinessProbe' },
-  { path: 'spec.containers[*].startupProbe' },
   { path: 'spec.containers[*].lifecycle.stopSignal', unless: isSignal, hint: 'not a signal that can be sent' },
   { path: 'spec.containers[*].resizePolicy' },
   { path: 'spec.containers[*].env[*].valueFrom.fileKeyRef' },
@@ -199,6 +196,11 @@ function validateTexts({ spec }: Pod, errors: ErrorSink): void {
     }
     for (const field of ['command', 'args'] as const) {
       for (const [index, text] of (container[field] ?? []).entries()) check(text, `${path}.${field}[${index}]`);
+    }
+    for (const probe of ['livenessProbe', 'readinessProbe', 'startupProbe'] as const) {
+      for (const [index, text] of (container[probe]?.exec?.command ?? []).entries()) {
+        check(text, `${path}.${probe}.exec.command[${index}]`);
+      }
     }
     for (const [index, { value }] of (container.env ?? []).entries()) check(value, `${path}.env[${index}].value`);
     for (const [index, mount] of (container.volumeMounts ?? []).entries()) {
