@@ -44,7 +44,7 @@ export interface ContainerProberOptions {
 }
 
 /** An event that says the same as the one before is not repeated sooner: a pod has only so many events. */
-const REPEAT_EVENT_MS = 10_000;
+const REPEAT_EVENT_MS = 5_000;
 
 const TITLES: Readonly<Record<ProbeKind, string>> = {
   startup: 'Startup',

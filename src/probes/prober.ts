@@ -8,6 +8,7 @@ import { hostPort, resolveHost, resolvePort } from './address.ts';
 import { withDeadline } from './deadline.ts';
 import { httpTarget } from './http-target.ts';
 import { type NetworkClient, NetworkError } from './network-client.ts';
+import { describeNetworkError } from './network-error.ts';
 import { failure, type ProbeOutcome, SUCCESS } from './outcome.ts';
 
 /** What is asked, and of whom. */
@@ -162,28 +163,32 @@ export class Prober {
 
   #grpc({ podIP }: Question, action: GRPCAction, seconds: number): Attempt {
     const address = hostPort(resolveHost(undefined, podIP), action.port);
-    const limitMs = seconds * 1000;
     const lateMessage = `timeout: health rpc did not complete within ${seconds}s`;
     const run = async (signal: AbortSignal): Promise<ProbeOutcome> => {
       try {
-        // The time limit is kept here, and the call's own a little later only ends what is left of it.
-        const check = this.#options.health.check(address, action.service ?? '', limitMs + EXEC_ANSWER_MS, signal);
-        const status = await check;
+        const status = await this.#options.health.check(address, action.service ?? '', signal);
         return status === 'SERVING' ? SUCCESS : failure(`service unhealthy (responded with "${status}")`);
       } catch (error) {
         if (!(error instanceof RuntimeError)) throw error;
-        return failure(healthFailure(error));
+        return failure(healthFailure(error, address));
       }
     };
-    return { run, limitMs, lateMessage };
+    return { run, limitMs: seconds * 1000, lateMessage };
   }
 }
 
-function healthFailure({ code, details }: RuntimeError): string {
+function healthFailure({ code, details, cause }: RuntimeError, address: string): string {
   if (code === 'UNIMPLEMENTED') {
     return `error: this server does not implement the grpc health protocol (grpc.health.v1.Health): ${details}`;
   }
-  return `error: health rpc probe failed: ${code}: ${details}`;
+  const words = cause === undefined ? details : describeNetworkError(cause, address);
+  return `error: health rpc probe failed: rpc error: code = ${goCode(code)} desc = ${words}`;
+}
+
+/** `NOT_FOUND` as Go writes it: `NotFound`. */
+function goCode(code: string): string {
+  const words = code.split('_').map((word) => word.slice(0, 1) + word.slice(1).toLowerCase());
+  return words.join('');
 }
 
 /**

@@ -14,6 +14,7 @@ import { loadHealthProto } from '../../../src/runtime/proto.ts';
 import { RuntimeError } from '../../../src/runtime/runtime-error.ts';
 import { createAuthority } from '../../../src/server/pki/certificates.ts';
 import { systemClock } from '../../../src/util/clock.ts';
+import { waitFor } from '../support/wait.ts';
 
 const success = { kind: 'success' };
 
@@ -155,9 +156,18 @@ t.test('HTTPS is asked whatever its certificate says', async (t) => {
 });
 
 t.test('servers that do not answer, or not in full', async (t) => {
+  let open = 0;
   const silent = await listen(
     t,
-    createTcpServer((socket) => t.teardown(() => socket.destroy())),
+    createTcpServer((socket) => {
+      open += 1;
+      socket
+        .on('error', () => {})
+        .on('close', () => {
+          open -= 1;
+        });
+      socket.resume();
+    }),
   );
   const cut = await listen(
     t,
@@ -175,6 +185,8 @@ t.test('servers that do not answer, or not in full', async (t) => {
   t.match(outcomes[1], { kind: 'unknown', message: /reading the answer/ });
   t.match(outcomes[2], { kind: 'failure', message: `${url(noise)} malformed HTTP response` });
   t.match(outcomes[3], { kind: 'failure', message: `${url(hung)} context deadline exceeded` });
+  t.match(await ask({ grpc: { port: silent } }), { kind: 'failure', message: /did not complete within 1s$/ });
+  await waitFor('connections to the silent server to be closed', () => open === 0);
   const refused = `${url(closed)} dial tcp 127.0.0.1:${closed}: connect: connection refused`;
   t.strictSame(outcomes[4], { kind: 'failure', message: refused });
 });
@@ -217,7 +229,7 @@ t.test('gRPC succeeds when the health service says SERVING', async (t) => {
   t.match(agents[0], /^kube-probe\/1\.36/);
   const failures: Readonly<Record<string, string>> = {
     db: 'service unhealthy (responded with "NOT_SERVING")',
-    other: 'error: health rpc probe failed: NOT_FOUND: unknown service',
+    other: 'error: health rpc probe failed: rpc error: code = NotFound desc = unknown service',
     hang: 'timeout: health rpc did not complete within 1s',
   };
   for (const [service, message] of Object.entries(failures)) {
@@ -229,7 +241,14 @@ t.test('gRPC succeeds when the health service says SERVING', async (t) => {
     bare.bindAsync('127.0.0.1:0', grpc.ServerCredentials.createInsecure(), (_error, bound) => resolve(bound)),
   );
   t.match(await ask({ grpc: { port: barePort } }), { kind: 'failure', message: /does not implement the grpc health/ });
-  t.match(await ask({ grpc: { port: await closedPort() } }), { kind: 'failure', message: /refused/i });
+  const closed = await closedPort();
+  const refused = `rpc error: code = Unavailable desc = dial tcp 127.0.0.1:${closed}: connect: connection refused`;
+  t.strictSame(await ask({ grpc: { port: closed } }), {
+    kind: 'failure',
+    message: `error: health rpc probe failed: ${refused}`,
+  });
+  const http1 = await serve(t, (_request, response) => response.end());
+  t.match(await ask({ grpc: { port: http1 } }), { kind: 'failure', message: /^error: health rpc probe failed: / });
 });
 
 t.test('a command', async (t) => {

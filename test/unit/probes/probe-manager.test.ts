@@ -167,13 +167,13 @@ t.test('what was ready before a restart of the daemon is ready, and is asked at 
   t.match(sync([fresh({ id: 'a1' })]).get('a1'), { isReady: false }, 'another container is not');
 });
 
-t.test('events say what happened, and what repeats itself is said again after 10 s', async (t) => {
+t.test('events say what happened, and what repeats itself is said again after 5 s', async (t) => {
   const { world, advance, start } = setUp(t, { readinessProbe: { ...probe, periodSeconds: 1 } });
   world.answers.readiness = FAILURE;
   await start();
-  await advance(9);
+  await advance(4.5);
   t.strictSame(world.events, ['Unhealthy: Readiness probe failed: no']);
-  await advance(1.5);
+  await advance(1);
   t.equal(world.events.length, 2);
   world.answers.readiness = { kind: 'unknown', message: 'no such port' };
   await advance(1);
