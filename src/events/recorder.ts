@@ -51,6 +51,9 @@ const maxObjectNameLength = 253 - 17;
 const objectBurst = 25;
 const objectPerSecond = 1 / 300;
 
+/** Reported as often as probes fail: what comes of it, such as Killing, must not be lost for it. */
+const ownBudget: ReadonlySet<string> = new Set(['Unhealthy', 'ProbeWarning']);
+
 /** For all together, as a kubelet's eventRecordQPS and eventBurst. */
 const totalBurst = 100;
 const totalPerSecond = 50;
@@ -173,7 +176,8 @@ export class EventRecorder {
   #isLetThrough(event: NewEvent): boolean {
     const now = this.#clock.monotonicMs();
     const { uid, kind, name, namespace } = event.involvedObject;
-    const object = uid ?? `${kind}/${namespace}/${name}`;
+    const involved = uid ?? `${kind}/${namespace}/${name}`;
+    const object = ownBudget.has(event.reason ?? '') ? `${involved} ${event.reason}` : involved;
     let bucket = this.#objectBuckets.get(object);
     if (!bucket) {
       bucket = new TokenBucket(objectBurst, objectPerSecond, now);

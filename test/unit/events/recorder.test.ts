@@ -133,6 +133,18 @@ t.test('one object cannot flood the store, and not silence another', async (t) =
   t.equal(events().length, 27);
 });
 
+t.test('probes that fail on and on leave room for what comes of it', async (t) => {
+  const { recorder, events } = begin(t);
+  for (let i = 0; i < 100; i++) recorder.event(pod, 'Warning', 'Unhealthy', 'Liveness probe failed');
+  recorder.event(pod, 'Normal', 'Killing', 'Container web failed liveness probe, will be restarted');
+  t.strictSame(
+    events()
+      .map(({ reason }) => reason)
+      .sort(),
+    ['Killing', 'Unhealthy'],
+  );
+});
+
 t.test('what came too fast to be written is counted all the same', async (t) => {
   const { recorder, clock, events } = begin(t);
   for (let i = 0; i < 25; i++) recorder.event(pod, 'Warning', 'Unhealthy', 'no answer');
