@@ -214,7 +214,7 @@ t.test('annotations of our own that would have no effect', async (t) => {
 });
 
 t.test('the reason is told', async (t) => {
-  const pod = preparedPod(manifest({ container: { volumeDevices: [] }, spec: { overhead: { cpu: '1' } } }));
+  const pod = preparedPod(manifest({ spec: { overhead: { cpu: '1' } } }));
   t.match(podKind.validateCreate(pod).map(formatFieldError), [
     'spec.overhead: Forbidden: not supported by mini-kubelet yet',
   ]);
