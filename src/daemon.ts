@@ -24,6 +24,7 @@ import { readHostIPs } from './node/host-ip.ts';
 import { type MachineInfo, readMachineInfo } from './node/node-info.ts';
 import { NodeStatusManager } from './node/node-status.ts';
 import { Arrivals } from './pod/arrivals.ts';
+import { configSourcesOf } from './pod/config-sources.ts';
 import { fieldPath } from './pod/containers.ts';
 import { Orphans } from './pod/orphans.ts';
 import { PodApi } from './pod/pod-api.ts';
@@ -403,6 +404,11 @@ class MiniKubelet implements Daemon {
       nodeAllocatableMemoryBytes: () => machine.resources.podLimits.memoryBytes,
       podMemoryLimitBytes: (pod) =>
         podCgroupResources(pod, { podPidsLimit: -1, cpuCfsQuota: true, hugepageSizes: [] }).memoryBytes,
+      payloadFacts: (pod) => ({
+        sources: configSourcesOf(this.#store, pod),
+        allocatable: machine.resources.allocatable,
+      }),
+      clock: systemClock,
     });
   }
 

@@ -30,7 +30,8 @@ interface Unsupported {
 const later = 'not supported by mini-kubelet yet';
 
 /** Only these come without a daemon of their own. */
-const volumeSources = ['name', 'emptyDir', 'hostPath'];
+const volumeSources = ['name', 'emptyDir', 'hostPath', 'configMap', 'secret', 'downwardAPI', 'projected'];
+const projections = ['configMap', 'secret', 'downwardAPI'];
 
 export const priorityOfClass: Readonly<Record<string, number>> = {
   'system-node-critical': 2_000_001_000,
@@ -81,6 +82,7 @@ const unsupported: readonly Unsupported[] = [
   { path: 'spec.containers[*].securityContext.seLinuxOptions', ...onSELinux },
   { path: 'spec.containers[*].securityContext.windowsOptions' },
   { path: 'spec.volumes[*].*', unless: (_value, key) => volumeSources.includes(key) },
+  { path: 'spec.volumes[*].projected.sources[*].*', unless: (_value, key) => projections.includes(key) },
   { path: 'spec.volumes[*].emptyDir.medium', unless: oneOf('Memory') },
   { path: 'spec.automountServiceAccountToken', unless: oneOf(false) },
   { path: 'spec.imagePullSecrets' },

@@ -19,6 +19,8 @@ interface ActionArgs {
     readonly stopFirst: readonly string[];
     readonly starts: readonly ContainerStart[];
   };
+  /** Brings volumes that show objects of the API to what these are now, in a pod that runs. */
+  refreshVolumes: object;
   killContainer: {
     readonly containerId: string;
     readonly containerName: string;

@@ -2,7 +2,7 @@ import type { Pod } from '../api/pod.ts';
 import type { Action, ActionKind, ActionOf } from './actions.ts';
 import { finishDeletion, releaseResources, removeContainer, removeSandbox } from './end-pod.ts';
 import { killContainer } from './kill-container.ts';
-import { runPod } from './run-pod.ts';
+import { refreshVolumes, runPod } from './run-pod.ts';
 import type { PodServices } from './services.ts';
 
 /** What came of one action. Nothing to tell: it was done. */
@@ -26,6 +26,10 @@ const executors: { readonly [K in ActionKind]: Executor<K> } = {
     const { failures } = await bounded(services, () => runPod(services, known(pod), action, signal));
     const started = action.starts.map((start) => start.containerName).filter((name) => !failures.has(name));
     return { kind: 'ran', startFailures: failures, started };
+  },
+  refreshVolumes: async (services, pod, _action, signal) => {
+    await refreshVolumes(services, known(pod), signal);
+    return DONE;
   },
   killContainer: async (services, pod, action, signal) => {
     await killContainer(services, pod, action, signal);

@@ -1,5 +1,6 @@
 import { NO_POST_STARTS, type PostStartStates } from '../hooks/hook-runner.ts';
 import { NO_PROBE_RESULTS, type ProbeResults } from '../probes/results.ts';
+import type { VolumeFacts } from './volume-freshness.ts';
 
 /** Why something of a pod could not be done, and when to try again. */
 export interface Problem {
@@ -35,6 +36,7 @@ export interface PodFacts {
   readonly isReleased: boolean;
   readonly probes: ProbeResults;
   readonly postStarts: PostStartStates;
+  readonly volumes: VolumeFacts;
 }
 
 export const NO_FACTS: PodFacts = {
@@ -46,4 +48,5 @@ export const NO_FACTS: PodFacts = {
   isReleased: false,
   probes: NO_PROBE_RESULTS,
   postStarts: NO_POST_STARTS,
+  volumes: { isStale: false, dueAtMs: undefined },
 };

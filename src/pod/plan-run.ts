@@ -60,9 +60,18 @@ export function planRun(pod: Pod, seen: ObservedPod, facts: PodFacts, settings: 
   const kills = plans.flatMap((step) => step.actions);
   const garbage = restartAll ? NOTHING : planGarbage(pod, observed, sandbox, facts, now);
   const starts = plans.flatMap((step) => (step.start ? [step.start] : []));
-  const wakeAtMs = earliest([...deadlinesMs, garbage.wakeAtMs, ...plans.map((step) => step.wakeAtMs)]);
+  const wakeAtMs = earliest([
+    ...deadlinesMs,
+    garbage.wakeAtMs,
+    facts.volumes.dueAtMs,
+    ...plans.map((step) => step.wakeAtMs),
+  ]);
   const actions = [...kills, ...garbage.actions];
-  if (starts.length === 0) return { actions, wakeAtMs };
+  if (starts.length === 0) {
+    // A step that brings containers up makes all volumes as they are to be.
+    const mayRefresh = facts.volumes.isStale && observed.containers.some(isAlive);
+    return { actions: mayRefresh ? [...actions, { kind: 'refreshVolumes' }] : actions, wakeAtMs };
+  }
 
   // The end of a network's outage wakes the worker: no time needs to be set for it.
   if (!sandbox && !facts.networkReady && !pod.spec.hostNetwork) return { actions, wakeAtMs };

@@ -8,6 +8,7 @@ import { networkProblem } from '../runtime/runtime-monitor.ts';
 import type { Action } from './actions.ts';
 import { activeDeadlineMs, DEADLINE_EXCEEDED } from './active-deadline.ts';
 import { atomicStart } from './atomic-start.ts';
+import { configSourcesOf } from './config-sources.ts';
 import { fieldPath } from './containers.ts';
 import { execute, type Outcome } from './execute.ts';
 import { NO_FACTS, type PodFacts, type Problem } from './facts.ts';
@@ -20,6 +21,7 @@ import { statusOf } from './status.ts';
 import { statusEvents } from './status-events.ts';
 import { readTerminationMessages } from './termination-messages.ts';
 import { withoutUnfinishedStarts } from './unfinished-start.ts';
+import { VolumeFreshness, volumeSignature } from './volume-freshness.ts';
 
 export interface PodWorkerOptions {
   readonly uid: string;
@@ -50,6 +52,9 @@ const MAX_SLEEP_MS = 3_600_000;
 export class PodWorker {
   readonly #options: PodWorkerOptions;
   #facts: PodFacts = NO_FACTS;
+  readonly #volumes = new VolumeFreshness();
+  /** How often a ConfigMap or Secret of the pod changed. */
+  #sourceChanges = 0;
   #podFailures = 0;
   #terminationMessages: ReadonlyMap<string, string> = new Map();
   #isWoken = false;
@@ -99,11 +104,16 @@ export class PodWorker {
 
   /** As `wake`, for when a ConfigMap or Secret of the pod changed: what failed for want of it is not held back any more. */
   sourceChanged(): void {
+    this.#sourceChanges += 1;
+    this.#forgetMissingSources();
+    this.wake();
+  }
+
+  #forgetMissingSources(): void {
     const { podProblem, startProblems } = this.#facts;
     if (podProblem?.reason === 'FailedMount') this.#clearPodProblem();
     const others = [...startProblems].filter(([, problem]) => problem.reason !== 'CreateContainerConfigError');
     this.#facts = { ...this.#facts, startProblems: new Map(others) };
-    this.wake();
   }
 
   async #run(): Promise<void> {
@@ -162,7 +172,12 @@ export class PodWorker {
     const networkReady = networkProblem(this.#options.services.monitor.health) === undefined;
     const postStarts = this.#options.services.hooks.postStarts(this.#options.uid);
     const probes = this.#probe(pod, withoutStarting(observed, postStarts));
-    return { ...this.#facts, networkReady, probes, postStarts };
+    const volumes = this.#volumes.facts(this.#volumeSignature(pod), this.#options.services.clock.now());
+    return { ...this.#facts, networkReady, probes, postStarts, volumes };
+  }
+
+  #volumeSignature(pod: Pod | undefined): string | undefined {
+    return pod && volumeSignature(pod, configSourcesOf(this.#options.services.store, pod));
   }
 
   /** Has the containers probed that run now: none of them is seen without what its probes say. */
@@ -181,6 +196,8 @@ export class PodWorker {
   async #executeAll(pod: Pod | undefined, actions: readonly Action[], wakeAtMs: number | undefined): Promise<void> {
     const abort = new AbortController();
     this.#step = { aim: this.#aim(), abort };
+    const sourceChanges = this.#sourceChanges;
+    const signature = this.#volumeSignature(pod);
     const timer = wakeAtMs === undefined ? undefined : setTimeout(() => this.wake(), this.#msUntil(wakeAtMs));
     try {
       const results = await Promise.allSettled(
@@ -190,9 +207,12 @@ export class PodWorker {
       for (const [index, result] of results.entries()) {
         const action = actions[index];
         if (!action) continue;
+        this.#noteVolumes(action, signature, result.status === 'fulfilled', abort.signal);
         if (result.status === 'fulfilled') this.#noteOutcome(pod, action, result.value, abort.signal);
         else this.#noteFailure(pod, action, result.reason, abort.signal);
       }
+      // What was missing when the step looked may have come while it went on.
+      if (sourceChanges !== this.#sourceChanges) this.#forgetMissingSources();
     } finally {
       clearTimeout(timer);
       this.#step = undefined;
@@ -220,6 +240,14 @@ export class PodWorker {
       }
     } catch (error) {
       services.logger.error({ err: error, podUid: uid }, 'the status could not be told during a step');
+    }
+  }
+
+  #noteVolumes(action: Action, signature: string | undefined, isDone: boolean, signal: AbortSignal): void {
+    if (action.kind !== 'runPod' && action.kind !== 'refreshVolumes') return;
+    if (isDone) this.#volumes.noteMade(signature, undefined);
+    else if (action.kind === 'refreshVolumes' && !signal.aborted) {
+      this.#volumes.noteFailed(signature, this.#options.services.clock.now());
     }
   }
 
@@ -272,6 +300,12 @@ export class PodWorker {
     }
     if (isInterruption(error, signal)) {
       this.#noteInterruption(error, signal);
+      return;
+    }
+    if (action.kind === 'refreshVolumes') {
+      // The containers go on with what the volumes have.
+      services.logger.warn({ err: error, podUid: uid }, 'volumes of a running pod could not be brought up to date');
+      if (pod) services.recorder.event(pod, 'Warning', 'FailedMount', messageOf(error));
       return;
     }
     const isGarbage =

@@ -131,6 +131,11 @@ async function afterLoggedRuns({ cache, settings }: PodServices, pod: Pod, start
   return { ...start, restartCount: Math.max(start.restartCount, (last ?? -1) + 1) };
 }
 
+/** Brings the volumes of a running pod to what their sources are now. @throws StepError */
+export async function refreshVolumes(services: PodServices, pod: Pod, signal: AbortSignal): Promise<void> {
+  await step('FailedMount', services.volumes.refreshPod(pod, { signal }));
+}
+
 async function makeSandboxConfig(
   services: PodServices,
   pod: Pod,

@@ -4,6 +4,7 @@ import { join } from 'node:path';
  * The directory of a pod, laid out as a kubelet's:
  *
  *     <podsDir>/<uid>/volumes/kubernetes.io~empty-dir/<volume>    the volume; its content is the pod's
+ *                            /kubernetes.io~configmap/<volume>    made by atomic-writer.ts; also ~secret, ~projected, ...
  *                    /volume-subpaths/<volume>/<container>/<n>   what the container's n-th volumeMount has by subPath
  *                    /containers/<container>/<8 hex digits>       termination message
  *                    /etc-hosts
@@ -16,7 +17,8 @@ export const OWN_DIRECTORY_MODE = 0o700;
 export const HOSTS_FILE = 'etc-hosts';
 export const CONTAINERS = 'containers';
 export const SUB_PATHS = 'volume-subpaths';
-const EMPTY_DIRS = 'volumes/kubernetes.io~empty-dir';
+const VOLUMES = 'volumes';
+const EMPTY_DIRS = `${VOLUMES}/kubernetes.io~empty-dir`;
 
 /** A UUID, or the 32 digits that a static pod has. */
 const POD_UID = /^(?:[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/;
@@ -30,6 +32,11 @@ export function isPodUid(text: string): boolean {
 export function podDirectory(podsDir: string, uid: string): string {
   if (!isPodUid(uid)) throw new Error(`${JSON.stringify(uid)} is not the UID of a pod`);
   return join(podsDir, uid);
+}
+
+/** Absolute path of the directory that has a pod's volumes, in a directory for each kind. */
+export function volumesDirectory(podsDir: string, uid: string): string {
+  return join(podDirectory(podsDir, uid), VOLUMES);
 }
 
 /** Absolute path of the directory that has a pod's emptyDir volumes. */

@@ -4,14 +4,18 @@ import { basename, dirname, join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Container, Pod, Volume } from '../api/pod.ts';
 import type { IdMapping } from '../runtime/sandbox-config.ts';
+import type { Clock } from '../util/clock.ts';
 import type { Logger } from '../util/log.ts';
 import { type Mount, mountsBeneath, readMounts, unmountAt } from '../util/mounts.ts';
 import { MountPointError, removeTree } from '../util/remove-tree.ts';
 import { errorCode, O_PATH, openBeneath, openTrustedDirectory } from '../util/safe-fs.ts';
+import { hasContent } from './atomic-writer.ts';
 import { ContainerMountError, type MountedVolume, type MountedVolumes } from './container-mounts.ts';
 import { mountEmptyDir } from './empty-dir.ts';
 import { fsGroupOf } from './fs-group.ts';
 import { checkHostPath } from './host-path.ts';
+import { PayloadError, type PayloadFacts } from './payload.ts';
+import { mountPayloadVolume, type PayloadVolume, payloadVolumeOf, payloadVolumePath } from './payload-volume.ts';
 import {
   emptyDirsDirectory,
   HOSTS_FILE,
@@ -20,6 +24,7 @@ import {
   pathComponent,
   podDirectory,
   SUB_PATHS,
+  volumesDirectory,
 } from './pod-directory.ts';
 import { mountSubPath } from './sub-path.ts';
 import { type EndedContainer, makeTerminationLog, readTerminationMessage } from './termination-log.ts';
@@ -37,6 +42,9 @@ export interface VolumeManagerOptions {
   readonly nodeAllocatableMemoryBytes: () => bigint;
   /** The memory limit of the pod's cgroup, undefined for none. */
   readonly podMemoryLimitBytes: (pod: Pod) => bigint | undefined;
+  /** What the volumes of a pod are made from that show objects of the API, as it is now. */
+  readonly payloadFacts: (pod: Pod) => PayloadFacts;
+  readonly clock: Clock;
 }
 
 /** Volumes that cannot be had: what is missing on the host may come, so it is worth trying again. */
@@ -84,17 +92,20 @@ export class VolumeManager {
    */
   async mountPod(pod: Pod, options: { readonly signal?: AbortSignal } = {}): Promise<MountedVolumes> {
     const volumes = pod.spec.volumes ?? [];
+    const results = await Promise.allSettled(volumes.map((volume) => this.#mountOrKeep(pod, volume, options.signal)));
+    return collect(volumes, results, options.signal);
+  }
+
+  /**
+   * Brings the volumes of a running pod that show objects of the API to what these are now. What cannot be made anew stays
+   * as it is.
+   *
+   * @throws VolumeSetUpError naming every volume that failed.
+   */
+  async refreshPod(pod: Pod, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    const volumes = (pod.spec.volumes ?? []).filter((volume) => payloadVolumeOf(pod, volume) !== undefined);
     const results = await Promise.allSettled(volumes.map((volume) => this.#mount(pod, volume, options.signal)));
-    options.signal?.throwIfAborted();
-    const mounted = new Map<string, MountedVolume>();
-    const failures: { volume: string; error: unknown }[] = [];
-    for (const [index, { name }] of volumes.entries()) {
-      const result = results[index];
-      if (result?.status === 'fulfilled') mounted.set(name, result.value);
-      else failures.push({ volume: name, error: result?.reason });
-    }
-    if (failures.length > 0) throw new VolumeSetUpError(failures);
-    return mounted;
+    collect(volumes, results, options.signal);
   }
 
   /**
@@ -229,10 +240,26 @@ export class VolumeManager {
     }
   }
 
+  /** A container that starts again does so with what the volume has, though its source is gone meanwhile. */
+  async #mountOrKeep(pod: Pod, volume: Volume, signal: AbortSignal | undefined): Promise<MountedVolume> {
+    try {
+      return await this.#mount(pod, volume, signal);
+    } catch (error) {
+      const payloadVolume = payloadVolumeOf(pod, volume);
+      if (!(error instanceof PayloadError) || !payloadVolume) throw error;
+      const hostPath = payloadVolumePath(volumesDirectory(this.#options.podsDir, pod.metadata.uid), payloadVolume);
+      if (!(await hasContent(hostPath))) throw error;
+      this.#options.logger.warn({ err: error, pod: pod.metadata.uid, volume: volume.name }, 'a volume stays as it is');
+      return { hostPath, isManaged: true, readOnly: true };
+    }
+  }
+
   async #mount(pod: Pod, volume: Volume, signal: AbortSignal | undefined): Promise<MountedVolume> {
     signal?.throwIfAborted();
     const { name, emptyDir, hostPath, ...others } = volume;
     if (hostPath) return { hostPath: await checkHostPath(hostPath), isManaged: false };
+    const payloadVolume = payloadVolumeOf(pod, volume);
+    if (payloadVolume) return await this.#mountPayload(pod, payloadVolume, signal);
     const [unsupported] = Object.entries(others).find(([, source]) => source !== undefined) ?? [];
     if (unsupported !== undefined) throw new Error(`volumes of type ${unsupported} are not supported`);
     const { podsDir, kernelRelease, podMemoryLimitBytes, nodeAllocatableMemoryBytes } = this.#options;
@@ -247,6 +274,20 @@ export class VolumeManager {
       ...(fsGroup ? { fsGroup } : {}),
     };
     return { hostPath: await mountEmptyDir(pathComponent(name), source, facts, signal), isManaged: true };
+  }
+
+  async #mountPayload(pod: Pod, volume: PayloadVolume, signal: AbortSignal | undefined): Promise<MountedVolume> {
+    const { podsDir, kernelRelease, nodeAllocatableMemoryBytes, payloadFacts, clock } = this.#options;
+    const place = {
+      volumesDir: volumesDirectory(podsDir, pod.metadata.uid),
+      fsGroup: fsGroupOf(pod),
+      now: clock.now(),
+      kernelRelease,
+      nodeAllocatableMemoryBytes: nodeAllocatableMemoryBytes(),
+    };
+    const hostPath = await mountPayloadVolume(volume, payloadFacts(pod), place, signal);
+    // Only the daemon changes what is in there.
+    return { hostPath, isManaged: true, readOnly: true };
   }
 
   /** Unmounts by the directory above, reached through no link: a path alone could lead to another mount by now. */
@@ -272,4 +313,22 @@ export class VolumeManager {
       await parent.close();
     }
   }
+}
+
+/** @throws VolumeSetUpError naming every volume that failed. */
+function collect(
+  volumes: readonly Volume[],
+  results: readonly PromiseSettledResult<MountedVolume>[],
+  signal: AbortSignal | undefined,
+): MountedVolumes {
+  signal?.throwIfAborted();
+  const mounted = new Map<string, MountedVolume>();
+  const failures: { volume: string; error: unknown }[] = [];
+  for (const [index, { name }] of volumes.entries()) {
+    const result = results[index];
+    if (result?.status === 'fulfilled') mounted.set(name, result.value);
+    else failures.push({ volume: name, error: result?.reason });
+  }
+  if (failures.length > 0) throw new VolumeSetUpError(failures);
+  return mounted;
 }

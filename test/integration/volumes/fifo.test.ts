@@ -7,10 +7,12 @@ import type { Pod } from '../../../src/api/pod.ts';
 import { prepareContainerLog } from '../../../src/logs/directory.ts';
 import { openContainerLog } from '../../../src/logs/open.ts';
 import { readContainerLog } from '../../../src/logs/read.ts';
+import { systemClock } from '../../../src/util/clock.ts';
 import { removeTree } from '../../../src/util/remove-tree.ts';
 import { readRegularFile } from '../../../src/util/safe-fs.ts';
 import { checkHostPath } from '../../../src/volumes/host-path.ts';
 import { VolumeManager } from '../../../src/volumes/volume-manager.ts';
+import { noPayloads } from './payloads.ts';
 
 // Four blocked opens would stop every file operation of this process, and its exit as well.
 const COUNT = 8;
@@ -48,6 +50,8 @@ const manager = new VolumeManager({
   kernelRelease: '6.1.0',
   nodeAllocatableMemoryBytes: () => 0n,
   podMemoryLimitBytes: () => undefined,
+  payloadFacts: noPayloads,
+  clock: systemClock,
 });
 
 t.test('FIFOs in the place of files never stall the daemon', { timeout: 30_000 }, async (t) => {

@@ -5,8 +5,10 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import t from 'tap';
 import type { Pod } from '../../../src/api/pod.ts';
+import { systemClock } from '../../../src/util/clock.ts';
 import { removeTree } from '../../../src/util/remove-tree.ts';
 import { VolumeManager } from '../../../src/volumes/volume-manager.ts';
+import { noPayloads } from './payloads.ts';
 
 const podsDir = await mkdtemp('/tmp/mk-tl-');
 const umask = process.umask(0o077);
@@ -20,6 +22,8 @@ const manager = new VolumeManager({
   kernelRelease: '6.1.0',
   nodeAllocatableMemoryBytes: () => 0n,
   podMemoryLimitBytes: () => undefined,
+  payloadFacts: noPayloads,
+  clock: systemClock,
 });
 const container = { name: 'main' };
 const pod: Pod = {

@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import t from 'tap';
 import type { Pod } from '../../../src/api/pod.ts';
+import { systemClock } from '../../../src/util/clock.ts';
 import { VolumeManager } from '../../../src/volumes/volume-manager.ts';
+import { noPayloads } from './payloads.ts';
 
 const base = await mkdtemp('/tmp/mk-un-');
 t.teardown(() => rm(base, { recursive: true }));
@@ -18,6 +20,8 @@ const newManager = () =>
     kernelRelease: '6.1.0',
     nodeAllocatableMemoryBytes: () => 0n,
     podMemoryLimitBytes: () => undefined,
+    payloadFacts: noPayloads,
+    clock: systemClock,
   });
 const podOf = (number: number, hostUsers?: boolean): Pod => ({
   apiVersion: 'v1',

@@ -7,9 +7,11 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import t from 'tap';
 import type { Container, Pod, Volume } from '../../../src/api/pod.ts';
+import { systemClock } from '../../../src/util/clock.ts';
 import { mountsBeneath, readMounts } from '../../../src/util/mounts.ts';
 import { removeTree } from '../../../src/util/remove-tree.ts';
 import { VolumeBusyError, VolumeManager, VolumeSetUpError } from '../../../src/volumes/volume-manager.ts';
+import { noPayloads } from './payloads.ts';
 
 const base = await mkdtemp('/tmp/mk-vm-');
 const podsDir = join(base, 'pods');
@@ -28,6 +30,8 @@ const newManager = (podMemoryLimitBytes?: bigint) =>
     kernelRelease: release(),
     nodeAllocatableMemoryBytes: () => 64n * 1024n * 1024n,
     podMemoryLimitBytes: () => podMemoryLimitBytes,
+    payloadFacts: noPayloads,
+    clock: systemClock,
   });
 let count = 0;
 function podWith(volumes: Volume[], containers: Container[] = [{ name: 'main' }]): Pod {
@@ -214,6 +218,8 @@ t.test('a podsDir that is reached through a link', async (t) => {
     kernelRelease: release(),
     nodeAllocatableMemoryBytes: () => 0n,
     podMemoryLimitBytes: () => undefined,
+    payloadFacts: noPayloads,
+    clock: systemClock,
   });
   await linked.mountPod(pod);
   t.equal((await mountsOf(pod)).length, 1);

@@ -134,6 +134,8 @@ export function show(action: Action): string {
       return `kill ${action.containerId} ${action.graceSeconds} s`;
     case 'removeContainer':
       return `remove ${action.containerId}`;
+    case 'refreshVolumes':
+      return 'refresh volumes';
     case 'removeSandbox':
       return `remove sandbox ${action.sandboxId}`;
     case 'releaseResources':

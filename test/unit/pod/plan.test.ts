@@ -299,6 +299,22 @@ const rows: Readonly<Record<string, Row>> = {
     observed: observed([sandbox()], [container('a')]),
     actions: ['kill a0 1 s'],
   },
+  'volumes that are out of date are brought up to date in a pod that runs': {
+    observed: observed([sandbox()], [container('a'), container('b')]),
+    facts: factsWith({ volumes: { isStale: true, dueAtMs: undefined } }),
+    actions: ['refresh volumes'],
+  },
+  'a step that starts a container does that along the way': {
+    observed: observed([sandbox()], [container('a')]),
+    facts: factsWith({ volumes: { isStale: true, dueAtMs: undefined } }),
+    actions: ['run in s0: b#0'],
+  },
+  'volumes that will be out of date wake the worker then': {
+    observed: observed([sandbox()], [container('a'), container('b')]),
+    facts: factsWith({ volumes: { isStale: false, dueAtMs: NOW + 5000 } }),
+    actions: [],
+    wakeIn: 5,
+  },
   'and removed': {
     pod: undefined,
     observed: observed([sandbox()], [ended('a', 0)]),
