@@ -4,7 +4,9 @@ import { hostname, release } from 'node:os';
 import { join } from 'node:path';
 import packageJson from '../package.json' with { type: 'json' };
 import { Decoder } from './api/decode/decode.ts';
-import { kindsFor, nodeKind } from './api/kinds.ts';
+import type { KindDefinition } from './api/kind.ts';
+import { configMapKind, kindsFor, nodeKind, secretKind, serviceAccountKind } from './api/kinds.ts';
+import type { KubeObject } from './api/meta.ts';
 import type { Pod } from './api/pod.ts';
 import { createPodKind, type PodKindOptions } from './api/pod-kind.ts';
 import { CgroupManager } from './cgroups/cgroup-manager.ts';
@@ -51,6 +53,7 @@ import {
 import { ApiServer } from './server/api-server.ts';
 import type { HealthCheck } from './server/http/health-routes.ts';
 import { ManifestSource } from './sources/manifest-dir.ts';
+import { StaticObjects } from './sources/static-objects.ts';
 import { StaticPods } from './sources/static-pods.ts';
 import { Store } from './store/store.ts';
 import { systemClock } from './util/clock.ts';
@@ -121,6 +124,7 @@ class MiniKubelet implements Daemon {
   #server: ApiServer | undefined;
   #manifests: ManifestSource | undefined;
   #staticPods: StaticPods | undefined;
+  #staticObjects: StaticObjects | undefined;
   #podManager: PodManager | undefined;
   #orphans: Orphans | undefined;
   #hooks: HookRunner | undefined;
@@ -208,6 +212,7 @@ class MiniKubelet implements Daemon {
     this.#idleCollector.stop();
     await this.#manifests?.stop();
     await this.#staticPods?.stop();
+    this.#staticObjects?.stop();
     await this.#server?.stop();
     this.#arrivals.stop();
     clearInterval(this.#relistTimer);
@@ -497,6 +502,7 @@ class MiniKubelet implements Daemon {
   #startManifests(podApi: PodApi): void {
     const { staticPodPath, nodeName, fileCheckFrequencyMs } = this.#config;
     if (staticPodPath === '') return;
+    const objectKinds = [configMapKind, secretKind, serviceAccountKind] as readonly KindDefinition<KubeObject>[];
     const report = (file: string, message: string) => this.#reportManifest(file, message);
     const staticPods = new StaticPods({
       store: this.#store,
@@ -505,16 +511,32 @@ class MiniKubelet implements Daemon {
       requestDelete: (namespace, name, request) => podApi.requestDelete(namespace, name, request),
       report,
     });
+    const staticObjects = new StaticObjects({
+      store: this.#store,
+      kinds: objectKinds,
+      clock: systemClock,
+      logger: this.#logger,
+      report,
+    });
+    staticObjects.start();
     staticPods.start();
+    this.#staticObjects = staticObjects;
     this.#staticPods = staticPods;
     this.#manifests = new ManifestSource({
       directory: staticPodPath,
       nodeName,
       podKind: createPodKind(POD_OPTIONS),
+      objectKinds,
       decoder: this.#decoder,
       logger: this.#logger,
       scanIntervalMs: fileCheckFrequencyMs,
-      sink: staticPods,
+      sink: {
+        apply: async (desired) => {
+          // What pods are made from comes before them.
+          staticObjects.apply(desired);
+          await staticPods.apply(desired);
+        },
+      },
       report,
     });
     this.#manifests.start();

@@ -2,8 +2,10 @@ import type { Document } from '../api/decode/decode.ts';
 import { strictDecodingMessage } from '../api/decode/strict.ts';
 import { formatFieldError } from '../api/field-error.ts';
 import type { KindDefinition } from '../api/kind.ts';
+import type { KubeObject } from '../api/meta.ts';
 import type { Pod } from '../api/pod.ts';
 import { checkStructure } from '../api/structural.ts';
+import type { StaticObject } from './static-object.ts';
 import { fileAnnotation, hashAnnotation, manifestHash, type StaticPod, sourceAnnotation } from './static-pod.ts';
 
 /** The node that the pods are for. */
@@ -11,26 +13,62 @@ export interface ManifestNode {
   readonly nodeName: string;
   /** With what this node allows pods to have. */
   readonly podKind: KindDefinition<Pod>;
+  /** What files may have besides pods. */
+  readonly objectKinds: readonly KindDefinition<KubeObject>[];
 }
 
 export interface CheckedManifest {
   readonly pods: readonly StaticPod[];
-  /** Everything that is wrong with the document. Empty: all its pods are right. */
+  readonly objects: readonly StaticObject[];
+  /** Everything that is wrong with the document. Empty: all that is in it is right. */
   readonly problems: readonly string[];
 }
 
-/** PURE. The pods of one document of a manifest file: a Pod, or a list of them. */
+/** PURE. What one document of a manifest file asks for: a Pod, a ConfigMap and the like, or a list of them. */
 export function checkManifest(document: Document, file: string, node: ManifestNode): CheckedManifest {
   const { value, duplicates } = document;
   const strict = strictDecodingMessage({ format: 'yaml', duplicates, unknownFields: [], value });
   const problems = strict === undefined ? [] : [strict];
   const pods: StaticPod[] = [];
+  const objects: StaticObject[] = [];
   for (const { manifest, where } of manifestsIn(value)) {
-    const checked = checkPod(manifest, file, node);
+    const kind = objectKindOf(manifest, node);
+    const checked: Checked = kind ? checkObject(kind, manifest, file) : checkPod(manifest, file, node);
     if (checked.pod) pods.push(checked.pod);
+    if (checked.object) objects.push(checked.object);
     problems.push(...checked.problems.map((problem) => where + problem));
   }
-  return { pods, problems };
+  return { pods, objects, problems };
+}
+
+interface Checked {
+  readonly pod?: StaticPod;
+  readonly object?: StaticObject;
+  readonly problems: readonly string[];
+}
+
+function objectKindOf(manifest: unknown, { objectKinds }: ManifestNode): KindDefinition<KubeObject> | undefined {
+  if (!isObject(manifest) || manifest.apiVersion !== 'v1') return undefined;
+  return objectKinds.find(({ kind }) => kind === manifest.kind);
+}
+
+function checkObject(kind: KindDefinition<KubeObject>, manifest: unknown, file: string): Checked {
+  const { object, errors } = checkStructure<KubeObject>(kind, manifest, { fieldValidation: 'Strict' });
+  if (errors.length > 0) return { problems: errors.map((error) => error.message) };
+  object.metadata.namespace ||= 'default';
+  dropSystemMetadata(object);
+  kind.prepareForCreate(object);
+  kind.applyDefaults(object);
+  const invalid = kind.validateCreate(object);
+  if (invalid.length > 0) return { problems: [...new Set(invalid.map(formatFieldError))] };
+  return { object: { kind, object, file }, problems: [] };
+}
+
+/** What the store gives, and a file that was copied from there may have. */
+function dropSystemMetadata({ metadata }: KubeObject): void {
+  for (const field of ['uid', 'creationTimestamp', 'resourceVersion', 'deletionTimestamp', 'managedFields'] as const) {
+    delete (metadata as Partial<KubeObject['metadata']>)[field];
+  }
 }
 
 /** What is in a document: itself, or the items of a List or PodList. */
@@ -47,16 +85,14 @@ function manifestsIn(value: unknown): { manifest: unknown; where: string }[] {
   }));
 }
 
-function checkPod(
-  manifest: unknown,
-  file: string,
-  { nodeName, podKind }: ManifestNode,
-): { pod?: StaticPod; problems: readonly string[] } {
+function checkPod(manifest: unknown, file: string, { nodeName, podKind }: ManifestNode): Checked {
   if (!isObject(manifest)) return { problems: ['a manifest must be a map with apiVersion, kind, metadata and spec'] };
   const { apiVersion, kind } = manifest;
   if (kind !== 'Pod' || apiVersion !== 'v1') {
     return {
-      problems: [`only apiVersion "v1", kind "Pod" can be a static pod, not ${shown(apiVersion)}, ${shown(kind)}`],
+      problems: [
+        `only Pod, ConfigMap, Secret and ServiceAccount of apiVersion "v1" can be here, not ${shown(apiVersion)}, ${shown(kind)}`,
+      ],
     };
   }
   const { object: pod, errors } = checkStructure<Pod>(podKind, manifest, { fieldValidation: 'Strict' });
@@ -83,9 +119,7 @@ function identify(pod: Pod, file: string, hash: string, nodeName: string): void 
     [hashAnnotation]: hash,
     [fileAnnotation]: file,
   };
-  for (const field of ['uid', 'creationTimestamp', 'resourceVersion', 'deletionTimestamp', 'managedFields'] as const) {
-    delete metadata[field];
-  }
+  dropSystemMetadata(pod);
   spec.nodeName ||= nodeName;
   // A static pod belongs to its node, whatever the node's taints.
   spec.tolerations = [...(spec.tolerations ?? []), { operator: 'Exists', effect: 'NoExecute' }];

@@ -5,8 +5,9 @@ import type { DecodedFile } from '../api/decode/decode.ts';
 import { StatusError } from '../api/status-error.ts';
 import type { Logger } from '../util/log.ts';
 import { readRegularFile } from '../util/safe-fs.ts';
-import { checkManifest, type ManifestNode } from './check-manifest.ts';
+import { type CheckedManifest, checkManifest, type ManifestNode } from './check-manifest.ts';
 import { DirectoryWatch } from './directory-watch.ts';
+import { objectName, type StaticObject } from './static-object.ts';
 import { type DesiredPods, fullName, type StaticPod } from './static-pod.ts';
 
 /** A kubelet's limit for a manifest (maxConfigLength). */
@@ -32,12 +33,14 @@ export interface ManifestSourceOptions extends ManifestNode {
 /** The content of a file is wrong, in every way that the message says. */
 class ManifestError extends Error {}
 
+type FileContent = Pick<CheckedManifest, 'pods' | 'objects'>;
+
 /** What is known of one file. */
 interface ManifestFile {
   /** Changes with the file: it is read again only then. */
   readonly signature: string;
   /** Of the last version without a mistake; undefined while there was none since the daemon started. */
-  readonly pods: readonly StaticPod[] | undefined;
+  readonly content: FileContent | undefined;
   readonly problem: string | undefined;
 }
 
@@ -50,7 +53,7 @@ export class ManifestSource {
   readonly #options: ManifestSourceOptions;
   readonly #watch: DirectoryWatch;
   readonly #files = new Map<string, ManifestFile>();
-  /** Full names that are asked for twice, with what was told of it. */
+  /** Names that are asked for twice, with what was told of it. */
   #told: ReadonlySet<string> = new Set();
   #directoryProblem: string | undefined;
   #stopped = false;
@@ -123,7 +126,7 @@ export class ManifestSource {
       const data = await readManifest(path);
       // Written to meanwhile: what was read may be a part only. The change brings us here again.
       if (signatureOf(await stat(path, { bigint: true })) !== signature) return;
-      this.#files.set(name, { signature, pods: await this.#parse(data, name), problem: undefined });
+      this.#files.set(name, { signature, content: await this.#parse(data, name), problem: undefined });
     } catch (error) {
       // The decoder had no time, which says nothing about the file.
       if (error instanceof StatusError) throw error;
@@ -134,12 +137,16 @@ export class ManifestSource {
       const problem = reasonOf(error);
       if (known?.problem !== problem) this.#options.report(name, problem);
       // What is wrong with the content stays wrong until the file changes; what the system refused is tried again.
-      this.#files.set(name, { signature: error instanceof ManifestError ? signature : '', pods: known?.pods, problem });
+      this.#files.set(name, {
+        signature: error instanceof ManifestError ? signature : '',
+        content: known?.content,
+        problem,
+      });
     }
   }
 
   /** @throws ManifestError */
-  async #parse(data: Uint8Array, name: string): Promise<StaticPod[]> {
+  async #parse(data: Uint8Array, name: string): Promise<FileContent> {
     const { documents, errors } = await this.#options.decoder.decodeAll(data);
     const checked = documents.map((document) => ({
       ...checkManifest(document, name, this.#options),
@@ -151,30 +158,29 @@ export class ManifestSource {
     ];
     if (problems.length > maxProblems) problems.splice(maxProblems, Number.POSITIVE_INFINITY, '...');
     if (problems.length > 0) throw new ManifestError(problems.join('\n'));
-    return checked.flatMap(({ pods }) => pods);
+    return { pods: checked.flatMap(({ pods }) => pods), objects: checked.flatMap(({ objects }) => objects) };
   }
 
-  /** Of pods with the same full name the first counts, in the order of file names and then within the file. */
+  /** Of pods and objects with the same name the first counts, in the order of file names and then within the file. */
   #desired(): DesiredPods {
-    const byName = new Map<string, StaticPod>();
+    const pods = new Map<string, StaticPod>();
+    const objects = new Map<string, StaticObject>();
     const told = new Set<string>();
     const unreadFiles = new Set<string>();
-    for (const [file, { pods }] of [...this.#files].sort(([a], [b]) => (a < b ? -1 : 1))) {
-      if (pods === undefined) unreadFiles.add(file);
-      for (const pod of pods ?? []) {
-        const name = fullName(pod.pod);
-        const first = byName.get(name);
-        if (first === undefined) {
-          byName.set(name, pod);
-          continue;
-        }
-        const message = `the pod ${name} is in ${first.file} already`;
-        told.add(`${file}: ${message}`);
-        if (!this.#told.has(`${file}: ${message}`)) this.#options.report(file, message);
-      }
+    const addFirst = <T extends { readonly file: string }>(known: Map<string, T>, name: string, item: T) => {
+      const first = known.get(name);
+      if (first === undefined) return void known.set(name, item);
+      const message = `the ${name} is in ${first.file} already`;
+      told.add(`${item.file}: ${message}`);
+      if (!this.#told.has(`${item.file}: ${message}`)) this.#options.report(item.file, message);
+    };
+    for (const [file, { content }] of [...this.#files].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      if (content === undefined) unreadFiles.add(file);
+      for (const pod of content?.pods ?? []) addFirst(pods, `pod ${fullName(pod.pod)}`, pod);
+      for (const item of content?.objects ?? []) addFirst(objects, objectName(item.kind, item.object), item);
     }
     this.#told = told;
-    return { pods: [...byName.values()], unreadFiles };
+    return { pods: [...pods.values()], objects: [...objects.values()], unreadFiles };
   }
 }
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Pod } from '../api/pod.ts';
+import type { StaticObject } from './static-object.ts';
 
 /** A pod that a manifest file asks for. */
 export interface StaticPod {
@@ -14,7 +15,8 @@ export interface StaticPod {
 /** What the manifest directory asks for. */
 export interface DesiredPods {
   readonly pods: readonly StaticPod[];
-  /** Files that could not be read so far: their pods, if any are stored from before, are to stay as they are. */
+  readonly objects: readonly StaticObject[];
+  /** Files that could not be read so far: what is stored of them from before is to stay as it is. */
   readonly unreadFiles: ReadonlySet<string>;
 }
 

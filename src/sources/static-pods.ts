@@ -71,7 +71,7 @@ export class StaticPods {
   }
 
   /** What the directory asks for now. Calling it again with the same repairs what went wrong before. */
-  async apply({ pods, unreadFiles }: DesiredPods): Promise<void> {
+  async apply({ pods, unreadFiles }: Pick<DesiredPods, 'pods' | 'unreadFiles'>): Promise<void> {
     this.#desired = new Map(pods.map((desired) => [fullName(desired.pod), desired]));
     this.#unreadFiles = unreadFiles;
     this.#reconcile();

@@ -1,3 +1,5 @@
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
 import type { Event } from '../../../src/api/event.ts';
 import { startContainerd, wantedContainerd } from '../support/containerd.ts';
@@ -106,6 +108,25 @@ t.test('a container waits for what is missing, says so, and starts as soon as it
   t.ok(performance.now() - begin < 8000, 'at once');
   for (const [name] of waits) t.match(await environmentOf(name), { A: 'came' });
   await Promise.all(waits.map(([name]) => daemon.deletePod(name)));
+});
+
+t.test('a file brings a pod and what it needs, and takes both away', async (t) => {
+  const list = {
+    apiVersion: 'v1',
+    kind: 'List',
+    items: [
+      podManifest('static', [{ name: 'a', command: tell, envFrom: [{ secretRef: { name: 'static' } }] }]),
+      { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'static' }, stringData: { FROM_FILE: canary } },
+    ],
+  };
+  const file = join(daemon.manifestsDir, 'static.json');
+  const name = `static-${daemon.root.name}`;
+  writeFileSync(file, JSON.stringify(list));
+  await daemon.waitForExistingPod(name, isReady);
+  t.match(await environmentOf(name), { FROM_FILE: canary });
+  rmSync(file);
+  await daemon.waitForPod(name, (pod) => pod === undefined);
+  t.equal((await daemon.api.request('GET', path('secrets', 'static'))).status, 404);
 });
 
 t.test('no secret is in the log, in an event, or on the disk', async (t) => {

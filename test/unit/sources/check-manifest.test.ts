@@ -57,16 +57,14 @@ t.test('a List and a PodList hold pods, which may leave out their kind in a PodL
     check(`apiVersion: v1\nkind: List\n${typed}`).pods.map(({ pod }) => pod.metadata.name),
     ['a-n1'],
   );
-  t.strictSame(check('apiVersion: v1\nkind: List\nitems: []\n'), { pods: [], problems: [] });
+  t.strictSame(check('apiVersion: v1\nkind: List\nitems: []\n'), { pods: [], objects: [], problems: [] });
   t.match(check(`apiVersion: v1\nkind: List\n${items}`).problems, [
-    /^items\[0\]: only apiVersion "v1", kind "Pod" can be a static pod, not nothing, nothing$/,
+    /^items\[0\]: only Pod, ConfigMap, Secret and ServiceAccount of apiVersion "v1" can be here, not nothing, nothing$/,
   ]);
 });
 
 t.test('everything that is wrong is said', async (t) => {
-  t.match(check('apiVersion: apps/v1\nkind: Deployment\n').problems, [
-    /only apiVersion "v1", kind "Pod".* not "apps\/v1", "Deployment"/,
-  ]);
+  t.match(check('apiVersion: apps/v1\nkind: Deployment\n').problems, [/only Pod, .* not "apps\/v1", "Deployment"/]);
   t.match(check('- a\n').problems, [/a manifest must be a map/]);
   t.match(check(manifest('web', { extra: '    imagee: x\n' })).problems, [
     /unknown field "spec.containers\[0\].imagee"/,
@@ -76,4 +74,42 @@ t.test('everything that is wrong is said', async (t) => {
   t.match(check(manifest('Web_1', { image: '""' })).problems, [/metadata.name/, /spec.containers\[0\].image/]);
   t.match(check(manifest('web', { extra: '  nodeName: n2\n' })).problems, [/spec.nodeName: the only node here is n1/]);
   t.match(check(manifest('web').replace('  name: web', '  labels: {}')).problems, [/metadata.name: Required value/]);
+});
+
+t.test('ConfigMaps, Secrets and ServiceAccounts are taken beside pods, checked and with their defaults', async (t) => {
+  const text = `
+apiVersion: v1
+kind: List
+items:
+- {apiVersion: v1, kind: ConfigMap, metadata: {name: a, uid: x, resourceVersion: "7"}, data: {k: v}}
+- {apiVersion: v1, kind: Secret, metadata: {name: b, namespace: mine}, stringData: {k: v}}
+- {apiVersion: v1, kind: ServiceAccount, metadata: {name: c}}
+`;
+  const { pods, objects, problems } = check(text);
+  t.strictSame({ pods, problems }, { pods: [], problems: [] });
+  t.match(
+    objects.map(({ object }) => object),
+    [
+      { kind: 'ConfigMap', metadata: { name: 'a', namespace: 'default', uid: undefined }, data: { k: 'v' } },
+      { kind: 'Secret', metadata: { name: 'b', namespace: 'mine' }, type: 'Opaque', data: { k: 'dg==' } },
+      { kind: 'ServiceAccount', metadata: { name: 'c' } },
+    ],
+  );
+});
+
+t.test('a mistake in a Secret is told without what it holds', async (t) => {
+  const canary = 'canary-7f3a91';
+  const wrong = [
+    `stringData: {"a/b": ${canary}}`,
+    `data: {a: "${canary}!"}`,
+    `data: [${canary}]`,
+    `stringData: {a: ${canary}, a: ${canary}}`,
+    `type: kubernetes.io/dockerconfigjson\nstringData: {.dockerconfigjson: "{${canary}"}`,
+  ];
+  for (const fields of wrong) {
+    const { objects, problems } = check(`apiVersion: v1\nkind: Secret\nmetadata: {name: a}\n${fields}\n`);
+    t.same(fields.includes(', a:') ? [] : objects, []);
+    t.ok(problems.length > 0, fields);
+    t.notMatch(problems.join(), canary);
+  }
 });

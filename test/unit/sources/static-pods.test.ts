@@ -13,7 +13,7 @@ function desired(...manifests: [file: string, text: string][]): DesiredPods {
   const pods = manifests.flatMap(([file, text]): readonly StaticPod[] =>
     parseDocuments(Buffer.from(text), 'yaml').flatMap((document) => checkManifest(document, file, node).pods),
   );
-  return { pods, unreadFiles: new Set() };
+  return { pods, objects: [], unreadFiles: new Set() };
 }
 
 const clock = { now: () => Date.parse('2026-01-02T03:04:05.678Z'), monotonicMs: () => 0 };
