@@ -62,7 +62,7 @@ export class BarePods {
       logDirectory,
       linux: { ...sandbox.linux, cgroupParent: `/${this.#runtime.root.name}/bare-${uid}` },
     };
-    const sandboxId = await this.#client.runPodSandbox(config);
+    const sandboxId = await this.#client.runPodSandbox(config, '');
     this.#sandboxes.push(sandboxId);
     const containerId = await this.#client.createContainer(sandboxId, container, config);
     await this.#client.startContainer(containerId);

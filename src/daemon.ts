@@ -31,6 +31,7 @@ import { fieldPath } from './pod/containers.ts';
 import { Orphans } from './pod/orphans.ts';
 import { PodApi } from './pod/pod-api.ts';
 import { PodManager } from './pod/pod-manager.ts';
+import { runtimeHandlerOf } from './pod/runtime-handler.ts';
 import type { PodServices, PodSettings } from './pod/services.ts';
 import { ProbeMetrics } from './probes/metrics.ts';
 import { NetworkClient } from './probes/network-client.ts';
@@ -456,6 +457,7 @@ class MiniKubelet implements Daemon {
     const { nodeName, maxPods, allowedUnsafeSysctls } = this.#config;
     const node = this.#store.get(nodeKind, undefined, nodeName);
     const { health } = this.#monitor;
+    const runtimeHandler = runtimeHandlerOf(this.#store, pod) ?? '';
     return admit(pod, others, {
       name: nodeName,
       labels: node?.metadata.labels ?? {},
@@ -464,10 +466,10 @@ class MiniKubelet implements Daemon {
       maxPods,
       kernelRelease: release(),
       allowedUnsafeSysctls,
-      runtimeHandler: '',
+      runtimeHandler,
       features: {
         supplementalGroupsPolicy: health.state === 'up' && health.supplementalGroupsPolicy,
-        userNamespaces: handlerFeatures(health, '').userNamespaces,
+        userNamespaces: handlerFeatures(health, runtimeHandler).userNamespaces,
       },
     });
   }

@@ -5,6 +5,7 @@ import type { KubeObject } from './meta.ts';
 import { namespaceKind as namespace } from './namespace-kind.ts';
 import { nodeKind as node } from './node-kind.ts';
 import { createPodKind, type PodKindOptions } from './pod-kind.ts';
+import { runtimeClassKind as runtimeClass } from './runtime-class-kind.ts';
 import { secretKind as secret } from './secret-kind.ts';
 import { serviceAccountKind as serviceAccount } from './service-account-kind.ts';
 
@@ -19,11 +20,21 @@ export const eventKind = event;
 export const configMapKind = configMap;
 export const secretKind = secret;
 export const serviceAccountKind = serviceAccount;
+export const runtimeClassKind = runtimeClass;
 
 /** All kinds, with what the configuration and the host allow pods to have. */
 export function kindsFor(options: PodKindOptions): readonly KindDefinition<KubeObject>[] {
   const pod = createPodKind(options);
-  return [pod, node, namespace, event, configMap, secret, serviceAccount] as readonly KindDefinition<KubeObject>[];
+  return [
+    pod,
+    node,
+    namespace,
+    event,
+    configMap,
+    secret,
+    serviceAccount,
+    runtimeClass,
+  ] as readonly KindDefinition<KubeObject>[];
 }
 
 /** All kinds with the strictest options. */

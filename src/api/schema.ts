@@ -181,6 +181,15 @@ export function coreObject<P extends TProperties>(
   return namedObject(`${core}.${name}`, properties, options);
 }
 
+/** An object of node.k8s.io/v1. */
+export function nodeGroupObject<P extends TProperties>(
+  name: string,
+  properties: P,
+  options: ObjectOptions = {},
+): TObject<P> {
+  return namedObject(`io.k8s.api.node.v1.${name}`, properties, options);
+}
+
 /** An object of meta/v1. */
 export function metaObject<P extends TProperties>(
   name: string,

@@ -23,6 +23,7 @@ import { fieldPath, findContainer } from './containers.ts';
 import { containerEnvironment, containerSubPaths, expandAll } from './environment.ts';
 import { runPostStart, untilAborted } from './post-start.ts';
 import { messageOf, StartRefusedError, StepError } from './problems.ts';
+import { runtimeHandlerOf } from './runtime-handler.ts';
 import type { PodServices } from './services.ts';
 
 /**
@@ -82,7 +83,7 @@ export async function runPod(
       .map((start) => [start.containerName, settle(ensureImage(services, pod, start, config, signal))]),
   );
   const [sandbox, volumes] = await Promise.allSettled([
-    action.sandboxId ?? runSandbox(services, config, action, signal),
+    action.sandboxId ?? runSandbox(services, pod, config, action, signal),
     step('FailedMount', services.volumes.mountPod(pod, { signal })),
   ]);
   if (sandbox.status === 'rejected' || volumes.status === 'rejected') {
@@ -165,16 +166,22 @@ async function makeSandboxConfig(
 
 async function runSandbox(
   services: PodServices,
+  pod: Pod,
   config: PodSandboxConfig,
   action: ActionOf<'runPod'>,
   signal: AbortSignal,
 ): Promise<string> {
-  const { client, cache } = services;
+  const { client, cache, store } = services;
+  const handler = runtimeHandlerOf(store, pod);
+  if (handler === undefined) {
+    const message = `RuntimeClass ${JSON.stringify(pod.spec.runtimeClassName)} not found`;
+    throw new StepError('FailedCreatePodSandBox', `Failed to create pod sandbox: ${message}`);
+  }
   // The old one's address and host ports must be free before the new one asks for them.
   await Promise.all(action.stopFirst.map((id) => client.stopPodSandbox(id, { signal })));
   signal.throwIfAborted();
   try {
-    const sandboxId = await client.runPodSandbox(config, { signal: later(signal, SANDBOX_PATIENCE_MS) });
+    const sandboxId = await client.runPodSandbox(config, handler, { signal: later(signal, SANDBOX_PATIENCE_MS) });
     await cache.refreshSandbox(sandboxId);
     return sandboxId;
   } catch (error) {
@@ -291,7 +298,8 @@ async function makeContainerConfig(
     hostsFile: ground.hostsFile,
     terminationLog,
     subPaths: await volumes.mountSubPaths(pod, container, ground.volumes, subPaths),
-    recursiveReadOnlySupported: handlerFeatures(services.monitor.health, '').recursiveReadOnlyMounts,
+    recursiveReadOnlySupported: handlerFeatures(services.monitor.health, runtimeHandlerOf(services.store, pod) ?? '')
+      .recursiveReadOnlyMounts,
   });
   const resources = containerLinuxResources(pod, container, settings.containerNode());
   return containerConfig(pod, container, {

@@ -112,8 +112,8 @@ export class CriClient {
   }
 
   /** Creates and starts a pod sandbox and sets up its network. Returns its id. */
-  async runPodSandbox(config: PodSandboxConfig, options?: CallOptions): Promise<string> {
-    return (await this.#call('RunPodSandbox', { config }, options)).podSandboxId;
+  async runPodSandbox(config: PodSandboxConfig, runtimeHandler: string, options?: CallOptions): Promise<string> {
+    return (await this.#call('RunPodSandbox', { config, runtimeHandler }, options)).podSandboxId;
   }
 
   stopPodSandbox(podSandboxId: string, options?: CallOptions): Promise<void> {

@@ -1,6 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { namespaceKind, podKind } from '../api/kinds.ts';
+import type { KindDefinition } from '../api/kind.ts';
+import { namespaceKind, podKind, runtimeClassKind } from '../api/kinds.ts';
+import type { KubeObject } from '../api/meta.ts';
 import type { Pod } from '../api/pod.ts';
+import { applyRuntimeClass } from '../api/pod-runtime-class.ts';
 import { judgePod } from '../api/pod-security/evaluate.ts';
 import { securityPolicy } from '../api/pod-security/policy.ts';
 import type { Store } from '../store/store.ts';
@@ -59,9 +62,12 @@ export class StaticPods {
         if (isStaticPod(object)) this.#usedUids.add(object.metadata.uid ?? '');
         if (type === 'DELETED' && this.#desired?.has(fullName(object))) this.#reconcile();
       }),
-      store.watch(namespaceKind, {}, ({ type }) => {
-        if (type !== 'DELETED' && this.#reported.size > 0) this.#reconcile();
-      }),
+      // They may let a pod in that had to wait.
+      ...[namespaceKind, runtimeClassKind].map((kind) =>
+        store.watch(kind as KindDefinition<KubeObject>, {}, ({ type }) => {
+          if (type !== 'DELETED' && this.#reported.size > 0) this.#reconcile();
+        }),
+      ),
     ];
   }
 
@@ -117,13 +123,14 @@ export class StaticPods {
       else this.#reportOnce(name, wanted, `the pod ${name} was made through the API: a static pod cannot replace it`);
       return;
     }
-    const problem = this.#problemWithNamespace(name, wanted.pod);
+    const pod = this.#newPod(wanted);
+    const problem = this.#admit(name, pod);
     if (problem !== undefined) {
       this.#reportOnce(name, wanted, problem);
       return;
     }
     try {
-      const { metadata } = store.create(podKind, this.#newPod(wanted));
+      const { metadata } = store.create(podKind, pod);
       this.#usedUids.add(metadata.uid ?? '');
       this.#reported.delete(name);
       logger.info({ pod: name, uid: metadata.uid, file: wanted.file }, 'a static pod was made from its manifest');
@@ -133,11 +140,15 @@ export class StaticPods {
     }
   }
 
-  /** The namespace must be there, and its labels must let the pod in, as through the API. */
-  #problemWithNamespace(name: string, pod: Pod): string | undefined {
-    const namespace = this.#options.store.get(namespaceKind, undefined, pod.metadata.namespace ?? '');
+  /** As through the API: the namespace must be there and let the pod in, and the runtime class has its say. */
+  #admit(name: string, pod: Pod): string | undefined {
+    const { store } = this.#options;
+    const namespace = store.get(namespaceKind, undefined, pod.metadata.namespace ?? '');
     if (!namespace) return `the namespace ${pod.metadata.namespace} of the pod ${name} does not exist`;
-    const { forbidden } = judgePod(pod, securityPolicy(namespace.metadata.labels));
+    const { runtimeClassName } = pod.spec;
+    const runtimeClass = runtimeClassName ? store.get(runtimeClassKind, undefined, runtimeClassName) : undefined;
+    const forbidden =
+      applyRuntimeClass(pod, runtimeClass) ?? judgePod(pod, securityPolicy(namespace.metadata.labels)).forbidden;
     return forbidden === undefined ? undefined : `the pod ${name} is forbidden: ${forbidden}`;
   }
 
@@ -152,6 +163,7 @@ export class StaticPods {
     const uid = this.#usedUids.has(ownUid) ? randomUUID() : ownUid;
     return {
       ...pod,
+      spec: { ...pod.spec },
       metadata: {
         ...pod.metadata,
         uid,

@@ -1,13 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import type { FieldError } from '../../api/field-error.ts';
 import * as fieldError from '../../api/field-error.ts';
-import { namespaceKind, podKind } from '../../api/kinds.ts';
+import { namespaceKind, podKind, runtimeClassKind } from '../../api/kinds.ts';
 import type { KubeObject, Status } from '../../api/meta.ts';
 import type { Namespace } from '../../api/namespace.ts';
 import type { Pod } from '../../api/pod.ts';
+import { applyRuntimeClass } from '../../api/pod-runtime-class.ts';
 import { existingPodWarnings, isSignificantChange, judgePod } from '../../api/pod-security/evaluate.ts';
 import { securityPolicy } from '../../api/pod-security/policy.ts';
-import { conflict, forbidden } from '../../api/status-error.ts';
+import { conflict, forbidden, type StatusError } from '../../api/status-error.ts';
 import type { Store } from '../../store/store.ts';
 import type { PodOperations } from '../pod-operations.ts';
 import type { AnyKind } from '../representation.ts';
@@ -26,7 +27,11 @@ export interface StrategyContext {
 
 /** What is special about a kind on this server, beyond its rules in api/. */
 export interface Strategy<T extends KubeObject = KubeObject> {
-  /** Fills in what this server decides, after defaults and before validation, in place. `now`: RFC 3339. */
+  /**
+   * Fills in what this server decides, after defaults and before validation, in place. `now`: RFC 3339.
+   *
+   * @throws StatusError Forbidden.
+   */
   complete(object: T, now: string): void;
   /** Further reasons to refuse a new object. */
   validate(object: T): FieldError[];
@@ -58,6 +63,10 @@ function podStrategy({ store, podOperations, nodeName, audit }: StrategyContext)
   return {
     complete: (pod, now) => {
       pod.metadata.generation = 1;
+      const { runtimeClassName } = pod.spec;
+      const runtimeClass = runtimeClassName ? store.get(runtimeClassKind, undefined, runtimeClassName) : undefined;
+      const problem = applyRuntimeClass(pod, runtimeClass);
+      if (problem !== undefined) throw forbiddenPod(pod, problem);
       // There is nothing to schedule: a pod that names no node gets the only one there is.
       pod.spec.nodeName ||= nodeName;
       pod.status = {
@@ -77,8 +86,7 @@ function podStrategy({ store, podOperations, nodeName, audit }: StrategyContext)
       const verdict = judgePod(pod, securityPolicy(labels));
       if (verdict.audit !== undefined) audit(`${namespace}/${name}`, verdict.audit);
       if (verdict.forbidden === undefined) return verdict.warning === undefined ? [] : [verdict.warning];
-      const message = `pods ${JSON.stringify(name)} is forbidden: ${verdict.forbidden}`;
-      throw forbidden(message, { name, kind: podKind.plural });
+      throw forbiddenPod(pod, verdict.forbidden);
     },
     delete: ({ metadata }, options) =>
       podOperations.requestDelete(metadata.namespace, metadata.name, {
@@ -87,6 +95,10 @@ function podStrategy({ store, podOperations, nodeName, audit }: StrategyContext)
         resourceVersion: options.resourceVersion,
       }),
   };
+}
+
+function forbiddenPod({ metadata: { name } }: Pod, why: string): StatusError {
+  return forbidden(`pods ${JSON.stringify(name)} is forbidden: ${why}`, { name, kind: podKind.plural });
 }
 
 function namespaceStrategy({ store, kinds }: StrategyContext): Strategy<Namespace> {

@@ -10,6 +10,8 @@ export interface ContainerdPaths {
   readonly registryConfDir: string;
   readonly optDir: string;
   readonly runcRoot: string;
+  /** Further handlers: what they are called, and the program of each. */
+  readonly handlers: Readonly<Record<string, string>>;
 }
 
 /**
@@ -18,6 +20,18 @@ export interface ContainerdPaths {
  */
 export function containerdConfig(majorVersion: number, paths: ContainerdPaths): string {
   return majorVersion >= 2 ? versionThree(paths) : versionTwo(paths);
+}
+
+function handlers(plugin: string, paths: ContainerdPaths): string {
+  return Object.entries({ runc: undefined, ...paths.handlers })
+    .map(
+      ([name, program]) => `  [plugins."${plugin}".containerd.runtimes.${name}]
+    runtime_type = "io.containerd.runc.v2"
+    [plugins."${plugin}".containerd.runtimes.${name}.options]
+      Root = "${paths.runcRoot}${name === 'runc' ? '' : `-${name}`}"
+${program === undefined ? '' : `      BinaryName = "${program}"\n`}`,
+    )
+    .join('');
 }
 
 function common(version: number, paths: ContainerdPaths): string {
@@ -46,11 +60,7 @@ function versionTwo(paths: ContainerdPaths): string {
     conf_dir = "${paths.cniConfDir}"
   [plugins."io.containerd.grpc.v1.cri".registry]
     config_path = "${paths.registryConfDir}"
-  [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
-    runtime_type = "io.containerd.runc.v2"
-    [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
-      Root = "${paths.runcRoot}"
-`;
+${handlers('io.containerd.grpc.v1.cri', paths)}`;
 }
 
 function versionThree(paths: ContainerdPaths): string {
@@ -65,11 +75,7 @@ function versionThree(paths: ContainerdPaths): string {
   [plugins."io.containerd.cri.v1.runtime".cni]
     bin_dirs = ["${paths.cniBinDir}"]
     conf_dir = "${paths.cniConfDir}"
-  [plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc]
-    runtime_type = "io.containerd.runc.v2"
-    [plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc.options]
-      Root = "${paths.runcRoot}"
-[plugins."io.containerd.nri.v1.nri"]
+${handlers('io.containerd.cri.v1.runtime', paths)}[plugins."io.containerd.nri.v1.nri"]
   disable = true
 `;
 }

@@ -19,6 +19,8 @@ export type ContainerdLine = keyof typeof suites;
 export interface ContainerdOptions {
   readonly version: ContainerdLine;
   readonly cni?: CniOptions;
+  /** Handlers besides runc: what they are called, and the program of each. */
+  readonly handlers?: Readonly<Record<string, string>>;
 }
 
 /** The version that this run of the tests is for. */
@@ -89,6 +91,7 @@ export class RuntimeFixture {
       registryConfDir: inRoot('certs.d'),
       optDir: inRoot('opt'),
       runcRoot: inRoot('runc'),
+      handlers: options.handlers ?? {},
     };
   }
 

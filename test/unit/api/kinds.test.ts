@@ -19,6 +19,7 @@ t.test('kinds are found by their path', async (t) => {
       ['configmaps', 'cm', true],
       ['secrets', true],
       ['serviceaccounts', 'sa', true],
+      ['runtimeclasses', false],
     ],
   );
   t.equal(findKind('', 'v1', 'pods')?.kind, 'Pod');

@@ -28,6 +28,7 @@ class FakeRuntime {
       linux: null,
       labels,
       annotations: {},
+      runtimeHandler: '',
     });
     this.addContainer(uid, 'a', instance);
   }

@@ -15,6 +15,7 @@ export interface PodSandboxStatus {
   'linux'?: (_runtime_v1_LinuxPodSandboxStatus | null);
   'labels'?: ({[key: string]: string});
   'annotations'?: ({[key: string]: string});
+  'runtimeHandler'?: (string);
 }
 
 export interface PodSandboxStatus__Output {
@@ -26,4 +27,5 @@ export interface PodSandboxStatus__Output {
   'linux': (_runtime_v1_LinuxPodSandboxStatus__Output | null);
   'labels': ({[key: string]: string});
   'annotations': ({[key: string]: string});
+  'runtimeHandler': (string);
 }
