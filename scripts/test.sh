@@ -68,7 +68,7 @@ total() {
 
 install_programs() {
   apt_install containerd runc containernetworking-plugins iproute2 iptables busybox-static catatonit \
-    ca-certificates curl strace util-linux procps e2fsprogs
+    ca-certificates curl strace util-linux procps e2fsprogs dbus dbus-daemon python3-dbus python3-gi
   step "containerd and kubectl of other Debian releases"
   containerd --version | grep -q ' 1\.6\.' || scripts/fetch-deb.sh bookworm containerd >/dev/null
   scripts/fetch-deb.sh sid containerd >/dev/null

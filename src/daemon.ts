@@ -23,11 +23,14 @@ import { admit } from './node/admission.ts';
 import { type NodeResources, nodeResources } from './node/allocatable.ts';
 import { type NodeCapacity, readCapacity } from './node/capacity.ts';
 import { readHostIPs } from './node/host-ip.ts';
+import { Logind } from './node/logind.ts';
 import { type MachineInfo, readMachineInfo } from './node/node-info.ts';
+import { NodeShutdown } from './node/node-shutdown.ts';
 import { NodeStatusManager } from './node/node-status.ts';
 import { Arrivals } from './pod/arrivals.ts';
 import { configSourcesOf } from './pod/config-sources.ts';
 import { fieldPath } from './pod/containers.ts';
+import { isEndedByShutdown } from './pod/node-shutdown-status.ts';
 import { Orphans } from './pod/orphans.ts';
 import { PodApi } from './pod/pod-api.ts';
 import { PodManager } from './pod/pod-manager.ts';
@@ -58,6 +61,7 @@ import { StaticObjects } from './sources/static-objects.ts';
 import { StaticPods } from './sources/static-pods.ts';
 import { Store } from './store/store.ts';
 import { systemClock } from './util/clock.ts';
+import { run, start } from './util/exec.ts';
 import { IdleCollector } from './util/idle-collector.ts';
 import type { Logger } from './util/log.ts';
 import { Semaphore } from './util/semaphore.ts';
@@ -82,13 +86,21 @@ const POD_OPTIONS: PodKindOptions = {
   hasAppArmor: existsSync('/sys/kernel/security/apparmor'),
   hasSELinux: existsSync('/sys/fs/selinux/enforce'),
 };
+/** Settings of systemd-logind that live until the next boot. */
+const LOGIND_SETTINGS = '/run/systemd/logind.conf.d';
 const LATE_RELISTS_MS = [2_000, 10_000];
 /** As a kubelet's containerLogMonitorInterval. */
 const LOG_ROTATION_INTERVAL_MS = 10_000;
 
 /** Builds the daemon; nothing runs before `start()`. */
-export function createDaemon(config: Config, logger: Logger): Daemon {
-  return new MiniKubelet(config, logger);
+export function createDaemon(config: Config, logger: Logger, environment: DaemonEnvironment = {}): Daemon {
+  return new MiniKubelet(config, logger, environment);
+}
+
+/** What the daemon takes from its environment. */
+export interface DaemonEnvironment {
+  /** `DBUS_SYSTEM_BUS_ADDRESS`, where the system bus is not at its usual place. */
+  readonly systemBusAddress?: string | undefined;
 }
 
 /** What is known of the machine when the daemon starts. */
@@ -107,6 +119,7 @@ interface Machine {
  * 4. the manifest directory.
  */
 class MiniKubelet implements Daemon {
+  readonly #environment: DaemonEnvironment;
   readonly #config: Config;
   readonly #logger: Logger;
   readonly #store: Store;
@@ -126,6 +139,8 @@ class MiniKubelet implements Daemon {
   #manifests: ManifestSource | undefined;
   #staticPods: StaticPods | undefined;
   #staticObjects: StaticObjects | undefined;
+  #logind: Logind | undefined;
+  #shutdown: NodeShutdown | undefined;
   #podManager: PodManager | undefined;
   #orphans: Orphans | undefined;
   #hooks: HookRunner | undefined;
@@ -135,7 +150,8 @@ class MiniKubelet implements Daemon {
   #relistTimer: NodeJS.Timeout | undefined;
   #settling: Promise<void> = Promise.resolve();
 
-  constructor(config: Config, logger: Logger) {
+  constructor(config: Config, logger: Logger, environment: DaemonEnvironment) {
+    this.#environment = environment;
     this.#config = config;
     this.#logger = logger;
     this.#store = new Store({ path: join(config.stateDirectory, 'store.db'), logger, clock: systemClock });
@@ -205,12 +221,15 @@ class MiniKubelet implements Daemon {
     await this.#server.start();
     await this.#removeBrokenCniResults();
     await this.#startRuntime(this.#cache);
+    this.#startShutdownWatch();
     this.#startManifests(podApi);
     this.#idleCollector.start();
   }
 
   async stop(): Promise<void> {
     this.#idleCollector.stop();
+    this.#shutdown?.stop();
+    await this.#logind?.stop();
     await this.#manifests?.stop();
     await this.#staticPods?.stop();
     this.#staticObjects?.stop();
@@ -467,6 +486,7 @@ class MiniKubelet implements Daemon {
       kernelRelease: release(),
       allowedUnsafeSysctls,
       runtimeHandler,
+      isShuttingDown: this.#shutdown?.isShuttingDown ?? false,
       features: {
         supplementalGroupsPolicy: health.state === 'up' && health.supplementalGroupsPolicy,
         userNamespaces: handlerFeatures(health, runtimeHandler).userNamespaces,
@@ -501,6 +521,38 @@ class MiniKubelet implements Daemon {
     });
   }
 
+  /** Where the configuration asks for it, the machine's shutdown waits until the pods have ended. */
+  #startShutdownWatch(): void {
+    const { shutdownGracePeriodMs, shutdownGracePeriodCriticalPodsMs } = this.#config;
+    if (shutdownGracePeriodMs === 0) return;
+    const logind = new Logind({
+      run,
+      start,
+      logger: this.#logger,
+      holdMs: shutdownGracePeriodMs,
+      busAddress: this.#environment.systemBusAddress,
+      settingsDirectory: LOGIND_SETTINGS,
+      onPrepare: (isStarting) =>
+        this.#background(shutdown.prepare(isStarting), 'the shutdown could not be prepared for'),
+    });
+    const shutdown = new NodeShutdown({
+      source: logind,
+      periods: { totalMs: shutdownGracePeriodMs, criticalMs: shutdownGracePeriodCriticalPodsMs },
+      clock: systemClock,
+      logger: this.#logger,
+      pods: () => this.#podManager?.livePods() ?? [],
+      end: (pod, deadlineMs) => this.#podManager?.endForShutdown(pod, deadlineMs),
+      whenReleased: async (pod) => await this.#podManager?.whenReleased(pod),
+      onChange: (isShuttingDown) => {
+        this.#nodeStatus.refresh();
+        if (!isShuttingDown) this.#staticPods?.makeAgain();
+      },
+    });
+    this.#logind = logind;
+    this.#shutdown = shutdown;
+    logind.start();
+  }
+
   #startManifests(podApi: PodApi): void {
     const { staticPodPath, nodeName, fileCheckFrequencyMs } = this.#config;
     if (staticPodPath === '') return;
@@ -511,6 +563,7 @@ class MiniKubelet implements Daemon {
       clock: systemClock,
       logger: this.#logger,
       requestDelete: (namespace, name, request) => podApi.requestDelete(namespace, name, request),
+      isToBeMadeAgain: (pod) => !this.#shutdown?.isShuttingDown && isEndedByShutdown(pod),
       report,
     });
     const staticObjects = new StaticObjects({
@@ -575,6 +628,7 @@ class MiniKubelet implements Daemon {
       machine: machine.info,
       swapBytes: machine.capacity.swapBytes,
       version: `v${packageJson.version}`,
+      isShuttingDown: this.#shutdown?.isShuttingDown ?? false,
       ...(enableServer && port > 0 ? { apiPort: port } : {}),
     };
   }

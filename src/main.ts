@@ -70,7 +70,7 @@ async function runDaemon(config: Config): Promise<number> {
 
   // Loaded only now, because the other commands need none of it.
   const { createDaemon } = await import('./daemon.ts');
-  const daemon = createDaemon(config, logger);
+  const daemon = createDaemon(config, logger, { systemBusAddress: process.env.DBUS_SYSTEM_BUS_ADDRESS });
   const started = daemon.start();
   try {
     if ((await Promise.race([started, stopRequested])) !== 'stop') {

@@ -16,7 +16,9 @@ type DurationSetting =
   | 'syncFrequency'
   | 'runtimeRequestTimeout'
   | 'streamingConnectionIdleTimeout'
-  | 'eventTTL';
+  | 'eventTTL'
+  | 'shutdownGracePeriod'
+  | 'shutdownGracePeriodCriticalPods';
 
 /**
  * The configuration as the daemon uses it: the settings by their names, with nothing left to find out, durations in
@@ -115,6 +117,16 @@ function contradictions(settings: Settings, origins: ReadonlyMap<string, string>
       'maxParallelImagePulls cannot be larger than 1 unless serializeImagePulls is false',
     );
   }
+  const { shutdownGracePeriodMs, shutdownGracePeriodCriticalPodsMs } = toConfig(settings, host);
+  if (shutdownGracePeriodMs > 0 && shutdownGracePeriodMs < 1000) {
+    report('shutdownGracePeriod', 'shutdownGracePeriod must be 0s or at least 1s');
+  }
+  if (shutdownGracePeriodCriticalPodsMs > shutdownGracePeriodMs) {
+    report(
+      'shutdownGracePeriodCriticalPods',
+      'shutdownGracePeriodCriticalPods must not be longer than shutdownGracePeriod, which it is a part of',
+    );
+  }
   if (settings.stateDirectory === settings.runDirectory) {
     report('runDirectory', 'stateDirectory and runDirectory must be different directories');
   }
@@ -136,6 +148,8 @@ export function toConfig(settings: Settings, host: HostFacts): Config {
     runtimeRequestTimeout,
     streamingConnectionIdleTimeout,
     eventTTL,
+    shutdownGracePeriod,
+    shutdownGracePeriodCriticalPods,
     ...rest
   } = settings;
   const { containerLogMaxSize, crashLoopBackOff, serializeImagePulls, ...others } = rest;
@@ -148,6 +162,8 @@ export function toConfig(settings: Settings, host: HostFacts): Config {
     runtimeRequestTimeoutMs: ms(runtimeRequestTimeout),
     streamingConnectionIdleTimeoutMs: ms(streamingConnectionIdleTimeout),
     eventTTLMs: ms(eventTTL),
+    shutdownGracePeriodMs: ms(shutdownGracePeriod),
+    shutdownGracePeriodCriticalPodsMs: ms(shutdownGracePeriodCriticalPods),
     maxContainerRestartPeriodMs: ms(crashLoopBackOff.maxContainerRestartPeriod),
     containerLogMaxSizeBytes: quantityNumber(containerLogMaxSize),
     maxParallelImagePulls: serializeImagePulls ? 1 : settings.maxParallelImagePulls,

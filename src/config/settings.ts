@@ -1,5 +1,8 @@
 import { type Static, Type } from 'typebox';
 
+/** A machine that is to go down does so within a day. */
+const MAX_SHUTDOWN_MS = 24 * 3_600_000;
+
 /**
  * Every setting, once: from this table come the types, the check of the configuration file, the flags, `--help` and
  * `config print`. Names are those of KubeletConfiguration (kubelet.config.k8s.io/v1beta1) where the meaning is the same.
@@ -56,6 +59,16 @@ export const settingsSchema = Type.Object(
         maximumMs: 300_000,
         flag: 'max-container-restart-period',
       }),
+    }),
+
+    shutdownGracePeriod: text(
+      '0s',
+      'duration',
+      'how long a shutdown of the machine waits for pods to end, by systemd-logind; 0s: it ends them as it likes',
+      { maximumMs: MAX_SHUTDOWN_MS },
+    ),
+    shutdownGracePeriodCriticalPods: text('0s', 'duration', 'the last part of it, which only critical pods have', {
+      maximumMs: MAX_SHUTDOWN_MS,
     }),
 
     maxPods: integer(110, 1, 100_000, 'how many pods the node takes'),

@@ -3,6 +3,7 @@ import type { Pod, PodSpec, Toleration } from '../api/pod.ts';
 import { podRequests, type ResourceList } from '../api/pod-resources.ts';
 import { cpuMilli, quantityBytes } from '../api/quantity.ts';
 import { isSafeSysctl, matchesSysctl, sysctlNamespace } from '../api/sysctls.ts';
+import { NODE_SHUTDOWN_REFUSED } from '../pod/node-shutdown-status.ts';
 import { conflictsOnHostPorts } from './host-ports.ts';
 import { matchesNode } from './node-affinity.ts';
 
@@ -21,6 +22,8 @@ export interface AdmissionNode {
   /** The runtime's handler that the pod would run with; '' is the default one. */
   readonly runtimeHandler: string;
   /** What the runtime, and that handler, can do. */
+  /** The machine is about to go down. */
+  readonly isShuttingDown?: boolean;
   readonly features: { readonly supplementalGroupsPolicy: boolean; readonly userNamespaces: boolean };
 }
 
@@ -48,8 +51,14 @@ export function admit(pod: Pod, others: Iterable<Pod>, node: AdmissionNode): Rej
     checkUserNamespace(pod, node) ??
     checkResources(pod, active, node) ??
     checkPlacement(pod, active, node) ??
-    checkTaints(pod, node);
+    checkTaints(pod, node) ??
+    checkShutdown(node);
   return rejection && { reason: rejection.reason, message: `Pod was rejected: ${rejection.message}` };
+}
+
+function checkShutdown({ isShuttingDown }: AdmissionNode): Rejection | undefined {
+  if (!isShuttingDown) return undefined;
+  return { reason: NODE_SHUTDOWN_REFUSED, message: 'Pod was rejected as the node is shutting down.' };
 }
 
 function isTerminated(pod: Pod): boolean {

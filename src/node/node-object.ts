@@ -44,6 +44,8 @@ export interface NodeFacts {
   readonly version: string;
   /** Where the API listens for TLS; absent when it does not. */
   readonly apiPort?: number;
+  /** The machine is about to go down. */
+  readonly isShuttingDown?: boolean;
   readonly runtime: RuntimeHealth;
 }
 
@@ -82,7 +84,7 @@ export function nodeStatus(previous: NodeStatus | undefined, facts: NodeFacts, n
     ...previous,
     capacity: { ...resources.capacity },
     allocatable: { ...resources.allocatable },
-    conditions: nodeConditions(previous?.conditions ?? [], runtime, now),
+    conditions: nodeConditions(previous?.conditions ?? [], facts, now),
     addresses: [
       ...facts.hostIPs.map((address) => ({ type: 'InternalIP' as const, address })),
       { type: 'Hostname' as const, address: facts.hostname },
@@ -109,8 +111,9 @@ export function nodeStatus(previous: NodeStatus | undefined, facts: NodeFacts, n
   };
 }
 
-function nodeConditions(previous: readonly NodeCondition[], runtime: RuntimeHealth, now: number): NodeCondition[] {
-  const problems = readinessProblems(runtime);
+function nodeConditions(previous: readonly NodeCondition[], facts: NodeFacts, now: number): NodeCondition[] {
+  const problems = readinessProblems(facts.runtime);
+  if (facts.isShuttingDown) problems.push('node is shutting down');
   const current: Pick<NodeCondition, 'type' | 'status' | 'reason' | 'message'>[] = [
     {
       type: 'MemoryPressure',

@@ -72,6 +72,11 @@ export class NodeStatusManager {
     if (this.#facts) this.#writeOrLog(this.#facts, false);
   }
 
+  /** Writes the object anew, when something else than the runtime's health has changed. */
+  refresh(): void {
+    this.#heartbeat();
+  }
+
   #heartbeat(): void {
     this.#options.facts().then(
       (facts) => {

@@ -34,6 +34,8 @@ export interface PodFacts {
   readonly networkReady: boolean;
   /** True when a pod that ended for good has given everything back. */
   readonly isReleased: boolean;
+  /** By when the pod's containers have to be stopped whatever its own grace period, milliseconds since the epoch. */
+  readonly endDeadlineMs: number | undefined;
   readonly probes: ProbeResults;
   readonly postStarts: PostStartStates;
   readonly volumes: VolumeFacts;
@@ -46,6 +48,7 @@ export const NO_FACTS: PodFacts = {
   minSandboxAttempt: 0,
   networkReady: true,
   isReleased: false,
+  endDeadlineMs: undefined,
   probes: NO_PROBE_RESULTS,
   postStarts: NO_POST_STARTS,
   volumes: { isStale: false, dueAtMs: undefined },

@@ -38,7 +38,7 @@ function planNow(
 ): Plan {
   if (!pod) return planRemoval(undefined, observed, ORPHAN_GRACE_SECONDS, 'Stopping container of an unknown pod', []);
   if (pod.metadata.deletionTimestamp) {
-    return planRemoval(pod, observed, graceSecondsLeft(pod, now), 'Stopping container', lastSteps(pod, facts));
+    return planRemoval(pod, observed, endGraceSeconds(pod, facts, now), 'Stopping container', lastSteps(pod, facts));
   }
   if (isEnding(pod)) return planEnd(pod, observed, facts, now);
   return planRun(pod, observed, facts, settings, now);
@@ -79,11 +79,18 @@ function planRemoval(
   return act(removals.length > 0 ? removals : atLast);
 }
 
+/** The pod's own grace period, cut where the machine cannot wait for so long. */
+function endGraceSeconds(pod: Pod, { endDeadlineMs }: PodFacts, now: number): number {
+  const own = graceSecondsLeft(pod, now);
+  if (endDeadlineMs === undefined) return own;
+  return Math.min(own, Math.max(Math.ceil((endDeadlineMs - now) / 1000), 0));
+}
+
 /** Towards an ended pod whose object stays: containers stopped and kept, all else given back. */
 function planEnd(pod: Pod, observed: ObservedPod, facts: PodFacts, now: number): Plan {
   const alive = observed.containers.filter(isAlive);
   if (alive.length > 0) {
-    return act(killInOrder(pod, alive, graceSecondsLeft(pod, now), 'Stopping container'));
+    return act(killInOrder(pod, alive, endGraceSeconds(pod, facts, now), 'Stopping container'));
   }
   if (facts.isReleased) {
     const { actions, wakeAtMs } = planGarbageOfEnded(pod, observed, facts, now);

@@ -2,6 +2,7 @@ import { type ConfigReferences, configReferences } from '../api/config-sources.t
 import { configMapKind, podKind, secretKind } from '../api/kinds.ts';
 import type { KubeObject } from '../api/meta.ts';
 import type { Pod, PodStatus } from '../api/pod.ts';
+import { nodeShutdownStatus } from './node-shutdown-status.ts';
 import { isTerminalPhase } from './phase.ts';
 import { PodWorker } from './pod-worker.ts';
 import type { PodServices } from './services.ts';
@@ -30,6 +31,8 @@ export class PodManager {
   readonly #workers = new Map<string, PodWorker>();
   /** The stored pods by UID. */
   readonly #pods = new Map<string, Pod>();
+  /** By when pods have to be stopped before the machine goes down, by UID. */
+  readonly #endDeadlines = new Map<string, number>();
   #isSynced = false;
   #stopWatches: readonly (() => void)[] = [];
 
@@ -86,6 +89,35 @@ export class PodManager {
     this.#isSynced = false;
   }
 
+  /** The pods that have not ended. */
+  livePods(): Pod[] {
+    return [...this.#pods.keys()].flatMap((uid) => {
+      const pod = this.#currentPod(uid);
+      return pod && !isTerminalPhase(pod.status?.phase) ? [pod] : [];
+    });
+  }
+
+  /** The machine goes down: the pod ends for good, its containers by `deadlineMs` at the latest (since the epoch). */
+  endForShutdown({ metadata }: Pod, deadlineMs: number): void {
+    const { uid = '', namespace, name = '' } = metadata;
+    const { clock, store } = this.#options.services;
+    const current = this.#currentPod(uid);
+    if (!current || isTerminalPhase(current.status?.phase)) return;
+    this.#endDeadlines.set(uid, deadlineMs);
+    // One that is being deleted ends anyway, only sooner.
+    if (!current.metadata.deletionTimestamp) {
+      store.update(podKind, namespace, name, (pod) =>
+        pod.metadata.uid === uid ? { ...pod, status: nodeShutdownStatus(pod, clock.now()) } : undefined,
+      );
+    }
+    this.#wake(uid);
+  }
+
+  /** Resolves when the pod has ended and given back what it had. */
+  async whenReleased({ metadata }: Pod): Promise<void> {
+    await this.#workers.get(metadata.uid ?? '')?.released;
+  }
+
   /** Whether a pod with this UID is stored. */
   hasPod(uid: string): boolean {
     return this.#pods.has(uid);
@@ -119,6 +151,7 @@ export class PodManager {
       isRuntimeUsable: () => this.#isSynced,
       admit: (pod) => this.#admit(pod),
       onFinished: () => this.#finish(uid),
+      endDeadlineMs: () => this.#endDeadlines.get(uid),
     });
     this.#workers.set(uid, worker);
     worker.start();
@@ -135,6 +168,7 @@ export class PodManager {
   #finish(uid: string): void {
     const worker = this.#workers.get(uid);
     this.#workers.delete(uid);
+    this.#endDeadlines.delete(uid);
     void worker?.stop();
     this.#options.services.probes.forget(uid);
     this.#tellActivePods();

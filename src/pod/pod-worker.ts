@@ -32,6 +32,8 @@ export interface PodWorkerOptions {
   readonly isRuntimeUsable: () => boolean;
   /** Refuses or accepts a pod that was never started; returns the status to store in either case. */
   readonly admit: (pod: Pod) => PodStatus;
+  /** By when the pod's containers have to be stopped, if the machine goes down. Milliseconds since the epoch. */
+  readonly endDeadlineMs?: () => number | undefined;
   /** Called when the object is gone and the runtime has nothing of the pod. */
   readonly onFinished: () => void;
 }
@@ -59,6 +61,7 @@ export class PodWorker {
   #terminationMessages: ReadonlyMap<string, string> = new Map();
   #isWoken = false;
   #isStopped = false;
+  readonly #released = Promise.withResolvers<void>();
   #wakeSleeper: (() => void) | undefined;
   #step: { readonly aim: string; readonly abort: AbortController } | undefined;
   #lastAim: string | undefined;
@@ -71,6 +74,11 @@ export class PodWorker {
     this.#options = options;
   }
 
+  /** Resolves when the pod has ended and given everything back, or when this worker has ended. */
+  get released(): Promise<void> {
+    return this.#released.promise;
+  }
+
   start(): void {
     this.#running = this.#run();
   }
@@ -78,6 +86,7 @@ export class PodWorker {
   /** Ends the loop after the running step was given up. Containers stay as they are. */
   async stop(): Promise<void> {
     this.#isStopped = true;
+    this.#released.resolve();
     this.#step?.abort.abort();
     this.wake();
     await this.#running;
@@ -172,8 +181,9 @@ export class PodWorker {
     const networkReady = networkProblem(this.#options.services.monitor.health) === undefined;
     const postStarts = this.#options.services.hooks.postStarts(this.#options.uid);
     const probes = this.#probe(pod, withoutStarting(observed, postStarts));
+    const endDeadlineMs = this.#options.endDeadlineMs?.();
     const volumes = this.#volumes.facts(this.#volumeSignature(pod), this.#options.services.clock.now());
-    return { ...this.#facts, networkReady, probes, postStarts, volumes };
+    return { ...this.#facts, networkReady, probes, postStarts, volumes, endDeadlineMs };
   }
 
   #volumeSignature(pod: Pod | undefined): string | undefined {
@@ -257,6 +267,7 @@ export class PodWorker {
         return;
       case 'released':
         this.#facts = { ...this.#facts, isReleased: true };
+        this.#released.resolve();
         return;
       case 'ending':
         if (pod) this.#endPod(pod, outcome.reason, outcome.message);
@@ -354,7 +365,8 @@ export class PodWorker {
     if (!pod) return 'gone';
     const { generation, deletionTimestamp = '' } = pod.metadata;
     const isGivenUp = isEnding(pod) || this.#hasFailedToStart(pod) || this.#isPastDeadline(pod);
-    return `${generation} ${isGivenUp} ${deletionTimestamp}`;
+    const deadline = this.#options.endDeadlineMs?.() ?? '';
+    return `${generation} ${isGivenUp} ${deletionTimestamp} ${deadline}`;
   }
 
   #hasFailedToStart(pod: Pod): boolean {

@@ -25,6 +25,8 @@ export interface StaticPodsOptions {
   readonly store: Pick<Store, 'get' | 'list' | 'create' | 'watch'>;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Whether a pod that has ended for good is to be made again: the machine went down, and not the pod. */
+  isToBeMadeAgain(pod: Pod): boolean;
   /** Begins the graceful end of a pod; its object goes when all of it is gone. */
   requestDelete(namespace: string, name: string, options: { readonly uid: string }): unknown;
   /** Tells why a pod that a file asks for is not there. */
@@ -76,10 +78,19 @@ export class StaticPods {
     this.#desired = undefined;
   }
 
+  /** What ended only because of the machine's end is made again: at the start, and when that was called off. */
+  makeAgain(): void {
+    for (const pod of this.#options.store.list(podKind).items) {
+      if (isStaticPod(pod) && this.#options.isToBeMadeAgain(pod)) this.#delete(pod);
+    }
+  }
+
   /** What the directory asks for now. Calling it again with the same repairs what went wrong before. */
   async apply({ pods, unreadFiles }: Pick<DesiredPods, 'pods' | 'unreadFiles'>): Promise<void> {
+    const isFirst = this.#desired === undefined;
     this.#desired = new Map(pods.map((desired) => [fullName(desired.pod), desired]));
     this.#unreadFiles = unreadFiles;
+    if (isFirst) this.makeAgain();
     this.#reconcile();
   }
 

@@ -10,6 +10,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
+const ENVIRONMENT = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LANG: 'C.UTF-8' };
+
 /** A program that could not be started, failed, or ran past its deadline. */
 export class ExecError extends Error {
   readonly file: string;
@@ -44,7 +46,7 @@ export async function run(
     const result = await execa(file, [...args], {
       shell: false,
       extendEnv: false,
-      env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LANG: 'C.UTF-8', ...options.env },
+      env: { ...ENVIRONMENT, ...options.env },
       timeout: options.timeoutMs ?? 60_000,
       killSignal: 'SIGKILL',
       maxBuffer: 8 * 1024 * 1024,
@@ -58,4 +60,50 @@ export async function run(
     }
     throw error;
   }
+}
+
+/** A program that runs beside the daemon. */
+export interface BackgroundProgram {
+  /** Writes to its standard input. */
+  write(text: string): void;
+  /** Ends it: its standard input is closed, and SIGTERM sent, then SIGKILL. Resolves when it has ended. */
+  stop(): Promise<void>;
+  /** Resolves with the reason when it has ended, for whatever reason; also when it could not be started. */
+  readonly ended: Promise<string>;
+}
+
+export interface StartOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  /** Called with each line that it writes, to standard output or error. */
+  onLine(line: string): void;
+}
+
+/** Starts a program that runs until it is stopped. As with `run` there is no shell, and no environment but its own. */
+export function start(file: string, args: readonly string[], options: StartOptions): BackgroundProgram {
+  const program = execa(file, [...args], {
+    shell: false,
+    extendEnv: false,
+    env: { ...ENVIRONMENT, ...options.env },
+    stdin: 'pipe',
+    buffer: false,
+    reject: false,
+    all: true,
+    forceKillAfterDelay: 2000,
+  });
+  program.stdin.on('error', () => {});
+  const read = async () => {
+    for await (const line of program.iterable({ from: 'all' })) options.onLine(line);
+  };
+  const ended = Promise.all([program, read().catch(() => {})]).then(
+    ([result]) => result.shortMessage ?? `${file} has ended with code ${result.exitCode}`,
+  );
+  return {
+    write: (text) => void program.stdin.write(text),
+    stop: async () => {
+      program.stdin.end();
+      program.kill('SIGTERM');
+      await ended;
+    },
+    ended,
+  };
 }

@@ -134,6 +134,10 @@ t.test('settings that contradict each other are refused', async (t) => {
     /config.yaml:2: maxParallelImagePulls cannot be larger than 1/,
   ]);
   t.strictSame(await check('serializeImagePulls: true'), []);
+  t.match(await check('shutdownGracePeriod: 10s\nshutdownGracePeriodCriticalPods: 20s'), [
+    /config.yaml:2: shutdownGracePeriodCriticalPods must not be longer/,
+  ]);
+  t.match(await check('shutdownGracePeriod: 10ms'), [/at least 1s/]);
   t.match(await check('stateDirectory: /a\nrunDirectory: /a'), [/different directories/]);
   t.match(await check('', 'my host'), [/the host name "my host" is no DNS name: set nodeName/]);
   t.strictSame(await check('nodeName: a.b', 'my host'), []);

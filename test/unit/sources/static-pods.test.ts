@@ -36,6 +36,7 @@ async function world(t: Test, existing?: Store) {
         t.equal(current.metadata.uid, uid);
         return { ...current, metadata: { ...current.metadata, deletionTimestamp: '2026-01-02T03:05:00Z' } };
       }),
+    isToBeMadeAgain: ({ status }) => status?.reason === 'Terminated',
     report: (file, message) => reports.push(`${file}: ${message}`),
   });
   pods.start();
