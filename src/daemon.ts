@@ -601,7 +601,7 @@ class MiniKubelet implements Daemon {
   #reportManifest(file: string, message: string): void {
     this.#logger.error({ file, message }, 'a static pod manifest is wrong');
     const node = this.#store.get(nodeKind, undefined, this.#config.nodeName);
-    if (node) this.#recorder.event(node, 'Warning', 'InvalidManifest', `${file}: ${message}`);
+    if (node) this.#recorder.event(node, 'Warning', 'InvalidManifest', `${file}: ${message}`, `manifests{${file}}`);
   }
 
   #health(): HealthCheck[] {

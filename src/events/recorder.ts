@@ -47,7 +47,7 @@ const maxMessageLength = 1024;
 /** Leaves room for a dot and 16 digits in the name of the event. */
 const maxObjectNameLength = 253 - 17;
 
-/** For each object, as client-go's spam filter: a burst of 25, then one in five minutes. */
+/** For each object, or part of one, as client-go's spam filter: a burst of 25, then one in five minutes. */
 const objectBurst = 25;
 const objectPerSecond = 1 / 300;
 
@@ -175,8 +175,8 @@ export class EventRecorder {
 
   #isLetThrough(event: NewEvent): boolean {
     const now = this.#clock.monotonicMs();
-    const { uid, kind, name, namespace } = event.involvedObject;
-    const involved = uid ?? `${kind}/${namespace}/${name}`;
+    const { uid, kind, name, namespace, fieldPath = '' } = event.involvedObject;
+    const involved = `${uid ?? `${kind}/${namespace}/${name}`} ${fieldPath}`;
     const object = ownBudget.has(event.reason ?? '') ? `${involved} ${event.reason}` : involved;
     let bucket = this.#objectBuckets.get(object);
     if (!bucket) {
@@ -250,13 +250,16 @@ export class EventRecorder {
 /** Two events with the same key are one that happened twice. */
 function keyOf(event: NewEvent): string {
   if (event.message?.startsWith(COMBINED_PREFIX)) return similarityOf(event);
-  return JSON.stringify([similarityOf(event), event.involvedObject.fieldPath, event.message]);
+  return JSON.stringify([similarityOf(event), event.message]);
 }
 
-/** Two events with the same similarity differ in their message, or in the part of the object that they are about. */
+/**
+ * Two events with the same similarity differ in their message only. Unlike client-go's, parts of an object count apart: of
+ * many manifests that are broken each is told.
+ */
 function similarityOf({ involvedObject, type, reason }: NewEvent): string {
-  const { kind, namespace, name, uid } = involvedObject;
-  return JSON.stringify([kind, namespace, name, uid, type, reason]);
+  const { kind, namespace, name, uid, fieldPath } = involvedObject;
+  return JSON.stringify([kind, namespace, name, uid, fieldPath, type, reason]);
 }
 
 function shorten(message: string): string {

@@ -104,8 +104,19 @@ t.test('create, run, label, annotate, patch, replace, diff', async (t) => {
   await ok(['patch', 'pod', 'web', '--type=json', '-p', '[{"op":"remove","path":"/metadata/labels/x"}]']);
   t.same(JSON.parse(await ok(['get', 'pod', 'web', '-o', 'jsonpath={.metadata.labels}'])), { app: 'web' });
   t.equal(await ok(['get', 'pod', 'web', '-o', 'jsonpath={.spec.containers[*].image}']), 'busybox:1.36 busybox:1.37');
-  await ok(['patch', 'pod', 'web', '--subresource=status', '--type=merge', '-p', '{"status":{"message":"by hand"}}']);
-  t.equal(await ok(['get', 'pod', 'web', '-o', 'jsonpath={.status.message}']), 'by hand');
+  await ok([
+    'patch',
+    'pod',
+    'web',
+    '--subresource=status',
+    '--type=merge',
+    '-p',
+    '{"status":{"conditions":[{"type":"example.com/blessed","status":"True","reason":"ByHand"}]}}',
+  ]);
+  t.equal(
+    await ok(['get', 'pod', 'web', '-o', 'jsonpath={.status.conditions[?(@.type=="example.com/blessed")].reason}']),
+    'ByHand',
+  );
   await ok(['replace', '-f', '-'], webManifest);
   t.match((await run(['diff', '-f', '-'], webManifest.replace('app: web', 'app: diff'))).stdout, '+    app: diff');
   const refused = await run(['patch', 'pod', 'web', '-p', '{"spec":{"restartPolicy":"Never"}}']);

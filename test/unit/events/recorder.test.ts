@@ -158,14 +158,21 @@ t.test('what came too fast to be written is counted all the same', async (t) => 
 t.test('from the tenth message on, similar events are told as one, by its latest words', async (t) => {
   const path = `${t.testdir({})}/store.db`;
   const { recorder, events, store } = begin(t, path);
-  for (let i = 1; i <= 12; i++) recorder.event(pod, 'Warning', 'Failed', `message ${i}`, `spec.containers{c${i % 2}}`);
+  for (let i = 1; i <= 12; i++) recorder.event(pod, 'Warning', 'Failed', `message ${i}`);
+  recorder.event(pod, 'Warning', 'Failed', 'of a part', 'spec.containers{a}');
   recorder.event(pod, 'Warning', 'Unhealthy', 'another reason');
   recorder.event(pod, 'Normal', 'Failed', 'another type');
   const told = () => events().map(({ message, count }) => `${count} ${message}`);
   const singles = Array.from({ length: 9 }, (_, i) => `1 message ${i + 1}`);
   t.same(
     told().sort(),
-    [...singles, '3 (combined from similar events): message 12', '1 another reason', '1 another type'].sort(),
+    [
+      ...singles,
+      '3 (combined from similar events): message 12',
+      '1 of a part',
+      '1 another reason',
+      '1 another type',
+    ].sort(),
   );
   recorder.stop();
   store.close();
