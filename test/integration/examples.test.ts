@@ -78,3 +78,11 @@ t.test('together-or-not does not run alone', async (t) => {
   t.equal(status?.reason, 'AtomicStartFailed');
   t.notOk(status?.containerStatuses?.some(({ state }) => state?.running));
 });
+
+t.test('probes is ready when its server has started', async (t) => {
+  await create('probes');
+  const starting = await daemon.waitForExistingPod('probes', ({ status }) => status?.phase === 'Running');
+  t.match(starting.status?.containerStatuses?.[0], { started: false, ready: false });
+  const { status } = await daemon.waitForExistingPod('probes', isReady);
+  t.match(status?.containerStatuses?.[0], { started: true, ready: true, restartCount: 0 });
+});
