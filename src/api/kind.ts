@@ -23,6 +23,14 @@ export interface Subresource {
   verbs: readonly ('create' | 'get' | 'patch' | 'update')[];
 }
 
+/** What a subresource lets a client change. Pure. */
+export interface UpdateRules<T extends KubeObject> {
+  /** Keeps everything else from the current object, in place on next. */
+  prepareForUpdate(next: T, current: T): void;
+  /** All reasons to refuse the change from current to next. */
+  validateUpdate(next: T, current: T): FieldError[];
+}
+
 /**
  * All that the server and the store need to know of a kind. Methods are pure.
  *
@@ -43,6 +51,8 @@ export interface KindDefinition<T extends KubeObject> {
   readonly schema: TSchema;
   readonly verbs: readonly Verb[];
   readonly subresources: readonly Subresource[];
+  /** Of the subresources other than `status` that can be written. */
+  readonly subresourceRules?: Readonly<Record<string, UpdateRules<T>>>;
   /** True: the store encrypts its objects on the disk. */
   readonly isSecret?: boolean;
 

@@ -1,3 +1,4 @@
+import { prepareEphemeralContainersUpdate, validateEphemeralContainersUpdate } from './ephemeral-containers.ts';
 import type { KindDefinition } from './kind.ts';
 import { type Pod, PodSchema } from './pod.ts';
 import { applyPodDefaults } from './pod-defaults.ts';
@@ -25,11 +26,21 @@ export function createPodKind(options: PodKindOptions): KindDefinition<Pod> {
     verbs: ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'],
     subresources: [
       { name: 'attach', kind: 'PodAttachOptions', verbs: ['create', 'get'] },
+      { name: 'ephemeralcontainers', kind: 'Pod', verbs: ['get', 'patch', 'update'] },
       { name: 'exec', kind: 'PodExecOptions', verbs: ['create', 'get'] },
       { name: 'log', kind: 'Pod', verbs: ['get'] },
       { name: 'portforward', kind: 'PodPortForwardOptions', verbs: ['create', 'get'] },
       { name: 'status', kind: 'Pod', verbs: ['get', 'patch', 'update'] },
     ],
+    subresourceRules: {
+      ephemeralcontainers: {
+        prepareForUpdate: prepareEphemeralContainersUpdate,
+        validateUpdate: (next, current) => {
+          const errors = validateEphemeralContainersUpdate(next, current, options);
+          return errors.length > 0 ? errors : validatePodSupport(next, options);
+        },
+      },
+    },
     prepareForCreate: preparePodForCreate,
     prepareForUpdate: preparePodForUpdate,
     prepareForStatusUpdate: preparePodForStatusUpdate,

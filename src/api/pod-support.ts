@@ -66,10 +66,9 @@ const isSignal: Unsupported['unless'] = (value) => signalNumber(String(value)) !
 
 /**
  * One line per field that is refused; a step of the project that brings the field takes its line away. What is said of
- * `spec.containers` is true of `spec.initContainers` too.
+ * `spec.containers` is true of `spec.initContainers` and `spec.ephemeralContainers` too.
  */
 const unsupported: readonly Unsupported[] = [
-  { path: 'spec.ephemeralContainers' },
   { path: 'spec.containers[*].lifecycle.stopSignal', unless: isSignal, hint: 'not a signal that can be sent' },
   { path: 'spec.containers[*].resizePolicy' },
   { path: 'spec.containers[*].env[*].valueFrom.fileKeyRef' },
@@ -100,12 +99,13 @@ const unsupported: readonly Unsupported[] = [
 ];
 
 const prefix = 'spec.containers[*]';
+const lists = ['containers', 'initContainers', 'ephemeralContainers'];
 
 /** Paths of the table in parts, `containers[*]` as two. */
 const rules = unsupported
   .flatMap((rule) =>
     rule.path.startsWith(prefix)
-      ? [rule, { ...rule, path: `spec.initContainers[*]${rule.path.slice(prefix.length)}` }]
+      ? lists.map((list) => ({ ...rule, path: `spec.${list}[*]${rule.path.slice(prefix.length)}` }))
       : [rule],
   )
   .map((rule) => ({ ...rule, parts: rule.path.split(/\.|(?=\[\*\])/) }));

@@ -2,6 +2,7 @@ import type { Container, ContainerState, ContainerStatus, Pod } from '../api/pod
 import type { ObservedContainer, ObservedPod } from '../runtime/observed.ts';
 import { VANISHED_EXIT_CODE } from './completion.ts';
 import { roleOf, storedStatus } from './containers.ts';
+import { targetProblem } from './ephemeral-target.ts';
 import type { PodFacts, Problem } from './facts.ts';
 import { instancesOf, probesOf } from './instances.ts';
 import { POST_START_HOOK_ERROR } from './plan-steps.ts';
@@ -29,12 +30,14 @@ export interface StatusContext {
   readonly isOver: boolean;
 }
 
-/** One container's entry in `status.containerStatuses` or `status.initContainerStatuses`. PURE. */
-export function containerStatus(pod: Pod, container: Container, context: StatusContext, now: number): ContainerStatus {
-  const { observed, facts, settings } = context;
+/** One container's entry in one of the status' three lists. PURE. */
+export function containerStatus(pod: Pod, container: Container, common: StatusContext, now: number): ContainerStatus {
+  const { observed, facts, settings } = common;
+  // Of an ephemeral container nothing is started again.
+  const context = roleOf(pod, container) === 'ephemeral' ? { ...common, isOver: true } : common;
   const stored = storedStatus(pod, container.name);
   const { latest, previous } = instancesOf(observed, container.name);
-  const problem = facts.startProblems.get(container.name);
+  const problem = facts.startProblems.get(container.name) ?? targetProblem(container, observed);
   if (!latest) return statusWithoutTrace(pod, container, stored, problem, context.isOver);
 
   const { state, lastState } = states(pod, container, latest, previous, problem, context, now);
@@ -71,6 +74,7 @@ function readiness(
   facts: PodFacts,
 ): Pick<ContainerStatus, 'ready' | 'started'> {
   const isRunning = state.running !== undefined;
+  if (roleOf(pod, container) === 'ephemeral') return { ready: false };
   if (roleOf(pod, container) === 'init') return { ready: state.terminated?.exitCode === 0, started: isRunning };
   if (!isRunning) return { ready: false, started: false };
   const { isReady, isStarted } = probesOf(container, latest, facts);

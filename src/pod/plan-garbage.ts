@@ -1,7 +1,7 @@
 import type { Pod } from '../api/pod.ts';
 import type { ObservedContainer, ObservedPod, ObservedSandbox } from '../runtime/observed.ts';
 import type { Action } from './actions.ts';
-import { containersOf } from './containers.ts';
+import { allContainersOf } from './containers.ts';
 import type { PodFacts } from './facts.ts';
 import { instancesOf, isAlive } from './instances.ts';
 import type { ContainerStep } from './plan-steps.ts';
@@ -37,7 +37,7 @@ export function planGarbageOfEnded(pod: Pod, observed: ObservedPod, facts: PodFa
 }
 
 function superfluousContainers(pod: Pod, observed: ObservedPod): ObservedContainer[] {
-  const names = new Set(containersOf(pod).map((container) => container.name));
+  const names = new Set(allContainersOf(pod).map((container) => container.name));
   return [
     ...[...names].flatMap((name) => instancesOf(observed, name).superfluous),
     ...observed.containers.filter((container) => !names.has(container.containerName) && !isAlive(container)),

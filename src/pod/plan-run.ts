@@ -4,11 +4,12 @@ import type { Action, Plan } from './actions.ts';
 import { activeDeadlineMs, DEADLINE_EXCEEDED, DEADLINE_MESSAGE } from './active-deadline.ts';
 import { atomicStart } from './atomic-start.ts';
 import { isComplete } from './completion.ts';
-import { containersOf } from './containers.ts';
+import { allContainersOf, roleOf } from './containers.ts';
 import type { PodFacts } from './facts.ts';
 import { graceSecondsLeft } from './grace-period.ts';
 import { instancesOf, isAlive, usableSandbox } from './instances.ts';
 import { planContainer, type RunContext, removeFirst } from './plan-container.ts';
+import { planEphemeralContainers } from './plan-ephemeral.ts';
 import { planGarbage } from './plan-garbage.ts';
 import { planInitContainers } from './plan-init.ts';
 import { act, type ContainerStep, earliest, kill, NOTHING } from './plan-steps.ts';
@@ -28,7 +29,8 @@ export interface PlanSettings {
  * 2. what runs though it must not is stopped;
  * 3. when all app containers have ended for good, so do the sidecars;
  * 4. init containers and sidecars come up one after the other;
- * 5. then the app containers, side by side.
+ * 5. then the app containers, side by side;
+ * 6. ephemeral containers, beside whatever else there is.
  */
 export function planRun(pod: Pod, seen: ObservedPod, facts: PodFacts, settings: PlanSettings, now: number): Plan {
   const observed = withoutUnfinishedStarts(pod, facts, seen);
@@ -45,7 +47,9 @@ export function planRun(pod: Pod, seen: ObservedPod, facts: PodFacts, settings: 
   if (strays.length > 0) return act(strays);
   const restartAll = restartAllOf(pod, observed, settings.maxRestartDelaySeconds);
   if (restartAll) {
-    const old = observed.containers.filter((item) => isAlive(item) && isObsolete(restartAll, item));
+    const old = observed.containers.filter(
+      (item) => isAlive(item) && isObsolete(restartAll, item) && !isEphemeral(pod, item),
+    );
     if (old.length > 0) return act(old.map((item) => kill(item, 0, restartAllMessage(item, restartAll))));
     if (restartAll.dueAtMs > now) return { actions: [], wakeAtMs: earliest([...deadlinesMs, restartAll.dueAtMs]) };
   }
@@ -87,7 +91,7 @@ export function planRun(pod: Pod, seen: ObservedPod, facts: PodFacts, settings: 
 
 function planContainers(context: RunContext, unfinished: readonly ObservedContainer[]): ContainerStep[] {
   // The runtime reserves the name of a container and its attempt until it is removed.
-  const inTheWay = containersOf(context.pod).flatMap(
+  const inTheWay = allContainersOf(context.pod).flatMap(
     ({ name }) => unfinished.find((item) => item.containerName === name) ?? [],
   );
   const names = new Set(inTheWay.map((item) => item.containerName));
@@ -97,7 +101,12 @@ function planContainers(context: RunContext, unfinished: readonly ObservedContai
     ...inTheWay.map((item) => removeFirst(context, item)),
     ...init.steps,
     ...apps.filter(({ name }) => !names.has(name)).map((container) => planContainer(context, container)),
+    ...planEphemeralContainers(context, names),
   ];
+}
+
+function isEphemeral(pod: Pod, { containerName }: ObservedContainer): boolean {
+  return roleOf(pod, { name: containerName }) === 'ephemeral';
 }
 
 function restartAllMessage({ containerName }: ObservedContainer, { sourceName }: RestartAll): string {
@@ -106,7 +115,7 @@ function restartAllMessage({ containerName }: ObservedContainer, { sourceName }:
 
 /** What runs though it must not: in a sandbox that is not the pod's any more, or beside a newer one of the same name. */
 function planStrays(pod: Pod, observed: ObservedPod, current: ObservedSandbox | undefined, now: number): Action[] {
-  const names = new Set(containersOf(pod).map((container) => container.name));
+  const names = new Set(allContainersOf(pod).map((container) => container.name));
   const graceSeconds = graceSecondsLeft(pod, now);
   return observed.containers.filter(isAlive).flatMap((container) => {
     const { id, containerName, sandboxId } = container;

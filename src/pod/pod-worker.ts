@@ -65,6 +65,7 @@ export class PodWorker {
   #wakeSleeper: (() => void) | undefined;
   #step: { readonly aim: string; readonly abort: AbortController } | undefined;
   #lastAim: string | undefined;
+  #spec: { readonly generation: number | undefined; readonly text: string } | undefined;
   /** The status is being written while a step runs. */
   #telling: Promise<void> | undefined;
   #tellAgain = false;
@@ -363,10 +364,19 @@ export class PodWorker {
   #aim(): string {
     const pod = this.#options.getPod();
     if (!pod) return 'gone';
-    const { generation, deletionTimestamp = '' } = pod.metadata;
+    const { deletionTimestamp = '' } = pod.metadata;
     const isGivenUp = isEnding(pod) || this.#hasFailedToStart(pod) || this.#isPastDeadline(pod);
     const deadline = this.#options.endDeadlineMs?.() ?? '';
-    return `${generation} ${isGivenUp} ${deletionTimestamp} ${deadline}`;
+    return `${isGivenUp} ${deletionTimestamp} ${deadline} ${this.#lastingSpec(pod)}`;
+  }
+
+  /** The spec but for ephemeral containers, which come to a pod as it is: a pull or a hook under way goes on. */
+  #lastingSpec({ metadata, spec }: Pod): string {
+    const { generation } = metadata;
+    if (!this.#spec || this.#spec.generation !== generation) {
+      this.#spec = { generation, text: JSON.stringify({ ...spec, ephemeralContainers: undefined }) };
+    }
+    return this.#spec.text;
   }
 
   #hasFailedToStart(pod: Pod): boolean {

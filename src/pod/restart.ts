@@ -17,11 +17,12 @@ export type EndDecision = 'stay' | 'restart' | 'restartAll';
 
 /**
  * By the rules for exit codes, then by the container's own policy, then by the pod's (`ContainerShouldRestart` in
- * pkg/kubelet/container/helpers.go and pkg/api/v1/pod). An init container that succeeded has done its work. PURE.
+ * pkg/kubelet/container/helpers.go and pkg/api/v1/pod). An init container that succeeded has done its work, and an
+ * ephemeral one is started only once. PURE.
  */
 export function decideRestart(pod: Pod, container: Container, exitCode: number): EndDecision {
   const role = roleOf(pod, container);
-  if (role === 'init' && exitCode === 0) return 'stay';
+  if (role === 'ephemeral' || (role === 'init' && exitCode === 0)) return 'stay';
   const rule = container.restartPolicyRules?.find(({ exitCodes }) => {
     if (!exitCodes) return false;
     const isListed = exitCodes.values?.includes(exitCode) ?? false;

@@ -1,5 +1,5 @@
 import { join, posix } from 'node:path';
-import type { Container, Pod } from '../api/pod.ts';
+import type { Container, EphemeralContainer, Pod } from '../api/pod.ts';
 import { containerLinuxResources } from '../cgroups/container-resources.ts';
 import type { LocalImage } from '../images/image-manager.ts';
 import { lastLoggedRun, prepareContainerLog } from '../logs/directory.ts';
@@ -21,6 +21,7 @@ import type { ActionOf, ContainerStart } from './actions.ts';
 import { configSourcesOf } from './config-sources.ts';
 import { fieldPath, findContainer } from './containers.ts';
 import { containerEnvironment, containerSubPaths, expandAll } from './environment.ts';
+import { runningTarget, targetMessage } from './ephemeral-target.ts';
 import { runPostStart, untilAborted } from './post-start.ts';
 import { messageOf, StartRefusedError, StepError } from './problems.ts';
 import { runtimeHandlerOf } from './runtime-handler.ts';
@@ -312,6 +313,7 @@ async function makeContainerConfig(
     args: expandAll(container.args, envs),
     envs,
     userNamespace: ground.userNamespace,
+    targetId: targetId(services, pod, container),
     seccompDirectory: settings.seccompDirectory,
     mounts: mounts.map((mount) => ({
       ...mount,
@@ -405,6 +407,14 @@ async function startContainer(
   ).catch((error: unknown) =>
     logger.warn({ err: error, container: container.name }, 'could not link the container log for log agents'),
   );
+}
+
+/** The container whose process namespace an ephemeral container shares; undefined when it names none. */
+function targetId({ cache }: PodServices, pod: Pod, container: EphemeralContainer): string | undefined {
+  if (!container.targetContainerName) return undefined;
+  const target = runningTarget(container, cache.get(pod.metadata.uid ?? ''));
+  if (!target) throw new StepError('CreateContainerConfigError', targetMessage(container));
+  return target.id;
 }
 
 function requireContainer(pod: Pod, name: string): Container {

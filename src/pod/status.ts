@@ -1,4 +1,4 @@
-import type { Container, Pod, PodStatus } from '../api/pod.ts';
+import type { Container, ContainerStatus, Pod, PodStatus } from '../api/pod.ts';
 import { qosClass } from '../api/qos.ts';
 import type { ObservedPod } from '../runtime/observed.ts';
 import { isComplete } from './completion.ts';
@@ -36,7 +36,8 @@ export function statusOf(
   const statuses = { init: statusesOf(pod.spec.initContainers ?? []), apps: statusesOf(pod.spec.containers) };
   const phase = phaseOf(pod, statuses);
   const problem = phase === 'Pending' ? facts.podProblem : undefined;
-  const { reason: storedReason, message: storedMessage, ...kept } = stored;
+  const ephemeral = statusesOf(pod.spec.ephemeralContainers ?? []);
+  const { reason: storedReason, message: storedMessage, ephemeralContainerStatuses: _, ...kept } = stored;
   // Why a pod ended stays; why it could not start yet goes with the problem.
   const ownReason = isEnding(pod) ? storedReason : undefined;
   const explanation = problem ?? (ownReason === undefined ? undefined : { reason: ownReason, message: storedMessage });
@@ -53,9 +54,14 @@ export function statusOf(
     ...(ips[0] ? { podIP: ips[0], podIPs: ips.map((ip) => ({ ip })) } : {}),
     ...(statuses.init.length > 0 ? { initContainerStatuses: statuses.init } : {}),
     // By name, as a kubelet's (SortedContainerStatuses in pkg/kubelet/types); init containers in their order.
-    containerStatuses: [...statuses.apps].sort((one, other) => (one.name < other.name ? -1 : 1)),
+    containerStatuses: byName(statuses.apps),
+    ...(ephemeral.length > 0 ? { ephemeralContainerStatuses: byName(ephemeral) } : {}),
     qosClass: qosClass(pod),
   };
+}
+
+function byName(statuses: readonly ContainerStatus[]): ContainerStatus[] {
+  return [...statuses].sort((one, other) => (one.name < other.name ? -1 : 1));
 }
 
 /** The last address is kept when the sandbox is gone, as in Kubernetes, for those who look into what happened. */

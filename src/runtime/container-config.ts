@@ -5,6 +5,7 @@ import type { ContainerConfig } from './generated/runtime/v1/ContainerConfig.ts'
 import type { LinuxContainerResources } from './generated/runtime/v1/LinuxContainerResources.ts';
 import type { LinuxContainerSecurityContext } from './generated/runtime/v1/LinuxContainerSecurityContext.ts';
 import type { Mount } from './generated/runtime/v1/Mount.ts';
+import type { NamespaceOption } from './generated/runtime/v1/NamespaceOption.ts';
 import type { SecurityProfile } from './generated/runtime/v1/SecurityProfile.ts';
 import type { Signal } from './generated/runtime/v1/Signal.ts';
 import { containerAnnotations, containerLabels } from './labels.ts';
@@ -26,6 +27,8 @@ export interface ContainerSettings {
   readonly envs: readonly { readonly key: string; readonly value: string }[];
   readonly mounts: readonly Mount[];
   readonly resources: LinuxContainerResources;
+  /** The container whose process namespace an ephemeral container shares. */
+  readonly targetId?: string | undefined;
   /** Relative to the sandbox's log directory. */
   readonly logPath: string;
   readonly maskedPaths: readonly string[];
@@ -97,7 +100,7 @@ function securityContext(pod: Pod, container: Container, settings: ContainerSett
   const runAsUser = own.runAsUser ?? shared.runAsUser;
   const runAsGroup = own.runAsGroup ?? shared.runAsGroup;
   return {
-    namespaceOptions: namespaceOptions(pod, settings.userNamespace),
+    namespaceOptions: targetNamespace(namespaceOptions(pod, settings.userNamespace), settings.targetId),
     privileged: own.privileged ?? false,
     readonlyRootfs: own.readOnlyRootFilesystem ?? false,
     noNewPrivs: own.allowPrivilegeEscalation === false,
@@ -114,6 +117,11 @@ function securityContext(pod: Pod, container: Container, settings: ContainerSett
     ...runAs(runAsUser, settings.imageUser),
     ...(runAsGroup === undefined ? {} : { runAsGroup: { value: runAsGroup } }),
   };
+}
+
+/** Processes of the target are seen by those of this container, unless all of the pod see each other anyway. */
+function targetNamespace(options: NamespaceOption, targetId: string | undefined): NamespaceOption {
+  return targetId !== undefined && options.pid === 'CONTAINER' ? { ...options, pid: 'TARGET', targetId } : options;
 }
 
 function runAs(runAsUser: number | undefined, imageUser: ImageUser): LinuxContainerSecurityContext {

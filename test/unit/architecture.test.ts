@@ -45,7 +45,7 @@ const pure: readonly RegExp[] = [
   /^spdy\/(dictionary|frames|header-block)\.ts$/,
   /^server\/streams\/offer\.ts$/,
   /^pod\/(plan(-.*)?|actions|status|phase|conditions|containers|container-status|completion|termination-order|restart(-all)?|environment|instances)\.ts$/,
-  /^pod\/(active-deadline|atomic-start|grace-period|node-shutdown-status|status-events|unfinished-start)\.ts$/,
+  /^pod\/(active-deadline|atomic-start|ephemeral-target|grace-period|node-shutdown-status|status-events|unfinished-start)\.ts$/,
   /^cgroups\/formulas\.ts$/,
   /^node\/(admission|shutdown-groups)\.ts$/,
   /^probes\/(evaluation|address|http-target|network-error|outcome|results)\.ts$/,

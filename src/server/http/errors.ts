@@ -37,9 +37,8 @@ function frameworkStatus(error: unknown, maxBodyBytes: number): StatusError | un
   }
 }
 
-/** What clients know of pods in Kubernetes and is not served: a user of `kubectl debug` learns more than "not found". */
-const unservedOfPods =
-  /^\/api\/v1\/namespaces\/[^/]+\/pods\/[^/]+\/(binding|ephemeralcontainers|eviction|proxy|resize)(?:[/?]|$)/;
+/** What clients know of pods in Kubernetes and is not served: a user of `kubectl drain` learns more than "not found". */
+const unservedOfPods = /^\/api\/v1\/namespaces\/[^/]+\/pods\/[^/]+\/(binding|eviction|proxy|resize)(?:[/?]|$)/;
 
 /** A path that leads nowhere, in the words that kubectl knows. */
 export function pathNotFound(url = ''): StatusError {

@@ -1,5 +1,6 @@
 import { randomInt, randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
+import type { UpdateRules } from '../../api/kind.ts';
 import { namespaceKind } from '../../api/kinds.ts';
 import type { KubeObject, ListMeta, Status } from '../../api/meta.ts';
 import { parseFieldSelector, parseLabelSelector } from '../../api/selectors.ts';
@@ -148,12 +149,10 @@ export class ObjectApi {
     const mutate = (current: KubeObject): KubeObject => {
       const next = make(current);
       keepSystemMetadata(kind, next, current);
-      if (subresource === undefined) kind.prepareForUpdate(next, current);
-      else if (subresource === 'status') kind.prepareForStatusUpdate(next, current);
-      else throw methodNotAllowed(kind, 'update');
+      const rules = updateRules(kind, subresource);
+      rules.prepareForUpdate(next, current);
       kind.applyDefaults(next);
-      const errors =
-        subresource === 'status' ? kind.validateStatusUpdate(next, current) : kind.validateUpdate(next, current);
+      const errors = rules.validateUpdate(next, current);
       if (errors.length > 0) throw invalid(kind, name, errors);
       if (subresource !== 'status') warnings = this.#strategy(kind).admit(next, current);
       raiseGeneration(next, current);
@@ -179,6 +178,16 @@ export class ObjectApi {
   #strategy(kind: AnyKind): Strategy {
     return strategyFor(kind, this.#context);
   }
+}
+
+function updateRules(kind: AnyKind, subresource: string | undefined): UpdateRules<KubeObject> {
+  if (subresource === undefined) return kind;
+  if (subresource === 'status') {
+    return { prepareForUpdate: kind.prepareForStatusUpdate, validateUpdate: kind.validateStatusUpdate };
+  }
+  const rules = kind.subresourceRules?.[subresource];
+  if (!rules) throw methodNotAllowed(kind, 'update');
+  return rules;
 }
 
 /** What the selectors of a request let through; undefined when there are none. @throws StatusError 400. */

@@ -154,7 +154,6 @@ t.test('every field that would be ignored is refused by its name', async (t) => 
     spec('initContainers[0].volumeDevices', {
       initContainers: [{ name: 'init', image: 'x', volumeDevices: [{ name: 'v', devicePath: '/dev/v' }] }],
     }),
-    spec('ephemeralContainers', { ephemeralContainers: [{ name: 'debug', image: 'x' }] }),
     container('lifecycle.stopSignal', { lifecycle: { stopSignal: 'SIGNONE' } }),
     container('resizePolicy', { resizePolicy: [{ resourceName: 'cpu', restartPolicy: 'NotRequired' }] }),
     container('volumeDevices', { volumeDevices: [{ name: 'v', devicePath: '/dev/v' }] }),

@@ -52,8 +52,8 @@ function startWorker(t: Test, first: Pod) {
   });
   worker.start();
   t.teardown(() => worker.stop());
-  const change = (metadata: Partial<Pod['metadata']>) => {
-    pod = { ...pod, metadata: { ...pod.metadata, ...metadata } };
+  const change = (metadata: Partial<Pod['metadata']>, spec: Partial<Pod['spec']> = {}) => {
+    pod = { ...pod, metadata: { ...pod.metadata, ...metadata }, spec: { ...pod.spec, ...spec } };
     worker.wake();
   };
   return { worker, change, attempts, deletions };
@@ -97,6 +97,9 @@ t.test('a pod that was changed is tried again at once, one that was only looked 
   worker.wake();
   for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate);
   t.equal(attempts.count, 1);
-  change({ generation: 2 });
+  change({ generation: 2 }, { ephemeralContainers: [{ name: 'debug', image: 'x' }] });
+  for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate);
+  t.equal(attempts.count, 1, 'an ephemeral container changes nothing for the others');
+  change({ generation: 3 }, { activeDeadlineSeconds: 1_000_000_000 });
   await attempts.reaches(2);
 });

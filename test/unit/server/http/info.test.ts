@@ -20,7 +20,7 @@ t.test('aggregated discovery has the content type that kubectl looks for', async
   });
   t.same(
     pods.subresources.map(({ subresource }: { subresource: string }) => subresource),
-    ['attach', 'exec', 'log', 'portforward', 'status'],
+    ['attach', 'ephemeralcontainers', 'exec', 'log', 'portforward', 'status'],
   );
   const groups = await request('GET', '/apis', undefined, { accept });
   t.match(groups.body.items, [{ metadata: { name: 'node.k8s.io' }, versions: [{ version: 'v1' }] }]);
@@ -213,7 +213,7 @@ t.test('who asks for what pods cannot do yet learns which it is', async (t) => {
   for (const [method, subresource] of [
     ['GET', 'proxy'],
     ['POST', 'eviction'],
-    ['PATCH', 'ephemeralcontainers'],
+    ['PATCH', 'resize'],
   ] as const) {
     t.match((await request(method, `${podsUrl}/web/${subresource}`)).body, {
       code: 404,
