@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { CgroupManager } from '../cgroups/cgroup-manager.ts';
 import { listPodLogDirectories, removePodLogs } from '../logs/cleanup.ts';
-import { type LogDirectories, removeDeadLinks } from '../logs/links.ts';
+import { type LogDirectories, linkContainerLog, removeDeadLinks } from '../logs/links.ts';
 import { containerLogPath } from '../logs/paths.ts';
 import type { CriClient } from '../runtime/cri-client.ts';
 import { parsePodIdentity } from '../runtime/labels.ts';
@@ -22,7 +22,7 @@ export interface OrphansOptions {
 
 /**
  * Removes what is left of pods that nobody knows any more, such as after a crash between two steps: logs, cgroups,
- * directories and mounts, and links to logs that are gone. A pod that cannot be cleaned up is logged and tried again
+ * directories and mounts, and links to logs that are gone; makes those that are missing. A pod that cannot be cleaned up is logged and tried again
  * the next time.
  *
  * A pod counts as one of ours by its directory or cgroup, which go last: the logs of a pod that never had either may be
@@ -54,11 +54,16 @@ export class Orphans {
       const inRuntime = await this.#uidsInRuntime();
       for (const uid of unknown) if (!inRuntime.has(uid) && !this.#isKnown(uid)) await this.#removePod(uid);
     }
+    const running = cache.runningContainers();
+    // A daemon that was killed right after it started a container has not linked its log.
+    for (const { pod, containerName, restartCount, id } of running) {
+      await linkContainerLog(logs, { metadata: pod }, containerName, restartCount, id);
+    }
     // Between a log's rotation and its opening anew its link leads nowhere for a moment.
-    const written = cache
-      .runningContainers()
-      .map(({ pod, containerName, restartCount }) => containerLogPath(pod, containerName, restartCount));
-    await removeDeadLinks(logs, new Set(written.map((path) => join(logs.logDirectory, path))));
+    const written = running.map(({ pod, containerName, restartCount }) =>
+      join(logs.logDirectory, containerLogPath(pod, containerName, restartCount)),
+    );
+    await removeDeadLinks(logs, new Set(written));
   }
 
   #isKnown(uid: string): boolean {

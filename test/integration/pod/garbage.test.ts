@@ -110,7 +110,7 @@ t.test('what a killed daemon left behind is removed at its start, and nothing of
   await waitFor('the left-overs to go', () => gone.every((path) => !isThere(path)));
   t.ok(foreign.every(isThere), 'logs of a pod that never was ours are not ours to remove');
   for (const path of foreign) rmSync(path, { recursive: true });
-  t.equal(linksOf('witness').length, 1);
+  await waitFor('the link to a log that is written', () => linksOf('witness').length === 1);
 
   // While it runs they are looked for every now and then.
   const late = makeLeftovers('11111111-0000-4000-8000-000000000003', true);
