@@ -84,8 +84,11 @@ export function notAcceptable(message: string): StatusError {
   return failure(406, 'NotAcceptable', message);
 }
 
-export function unsupportedMediaType(supported: readonly string[]): StatusError {
-  const message = `the body of the request was in an unknown format - accepted media types include: ${supported.join(', ')}`;
+export function unsupportedMediaType(
+  supported: readonly string[],
+  why = 'the body of the request was in an unknown format',
+): StatusError {
+  const message = `${why} - accepted media types include: ${supported.join(', ')}`;
   return failure(415, 'UnsupportedMediaType', message);
 }
 

@@ -31,6 +31,7 @@ const keepers: readonly (readonly [module: RegExp, place: RegExp])[] = [
   [/^(fastify|@fastify\/.*)$/, /^server\//],
   [/^execa$/, /^util\/exec\.ts$/],
   [/^node:child_process$/, /^$/],
+  [/^protobufjs$/, /^api\/decode\//],
   [/^ws$/, /^server\/streams\//],
   [/^node:sqlite$/, /^store\//],
   [/^node:worker_threads$/, /^(api\/decode|store|util)\//],

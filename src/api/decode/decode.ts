@@ -1,8 +1,15 @@
-import { badRequest, requestEntityTooLarge, serviceUnavailable, tooManyRequests } from '../status-error.ts';
+import {
+  badRequest,
+  requestEntityTooLarge,
+  serviceUnavailable,
+  tooManyRequests,
+  unsupportedMediaType,
+} from '../status-error.ts';
 import { DecodeError } from './decode-error.ts';
 import { DecodeThread, DecodeThreadStopped } from './decode-thread.ts';
 import { maxBodyBytes } from './limits.ts';
 import { type Document, type Format, isQuick, parseDocuments } from './parse.ts';
+import { unsupportedProtobufKind } from './protobuf.ts';
 
 export type { Document, Format } from './parse.ts';
 
@@ -19,6 +26,8 @@ export interface DecodedFile {
   readonly documents: readonly Document[];
   readonly errors: readonly DecodeProblem[];
 }
+
+const formatNames: Readonly<Record<Format, string>> = { json: 'JSON', yaml: 'YAML', protobuf: 'Kubernetes protobuf' };
 
 /** Inputs that may wait for the thread: 2 s each at worst. */
 const maxWaiting = 32;
@@ -49,7 +58,8 @@ export class Decoder {
    * A request body: exactly one document.
    *
    * @returns the value, and the duplicate keys in the words of strict decoding (see strict.ts).
-   * @throws StatusError 400 with line and column, 413, 429 or 503.
+   * @throws StatusError 400 with line and column (in protobuf: the field), 413, 415 for a kind that is not read from
+   *   protobuf, 429 or 503.
    */
   async decode(bytes: Uint8Array, format: Format): Promise<{ value: unknown; duplicates: readonly string[] }> {
     if (bytes.byteLength > this.#maxBytes) {
@@ -57,10 +67,11 @@ export class Decoder {
     }
     let documents: readonly Document[];
     try {
+      if (format === 'protobuf') refuseUnknownKind(bytes);
       documents = await this.#parse(bytes, format);
     } catch (error) {
       if (error instanceof DecodeError)
-        throw badRequest(`the body is not valid ${format.toUpperCase()}: ${error.message}`);
+        throw badRequest(`the body is not valid ${formatNames[format]}: ${error.message}`);
       throw error;
     }
     const [document, second] = documents;
@@ -97,4 +108,17 @@ export class Decoder {
       throw error;
     }
   }
+}
+
+/** @throws StatusError 415, DecodeError */
+function refuseUnknownKind(bytes: Uint8Array): void {
+  const unsupported = unsupportedProtobufKind(bytes);
+  if (unsupported === undefined) return;
+  const [kind, apiVersion] = [unsupported.kind, unsupported.apiVersion].map((text) =>
+    JSON.stringify(text.slice(0, 100)),
+  );
+  throw unsupportedMediaType(
+    ['application/json', 'application/yaml'],
+    `the kind ${kind} of ${apiVersion} is not read from protobuf`,
+  );
 }

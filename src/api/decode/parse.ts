@@ -2,10 +2,11 @@ import { DecodeError } from './decode-error.ts';
 import { parseJson } from './json.ts';
 import { inlineBytes, inlineYamlTokens, maxYamlTokens } from './limits.ts';
 import { countYamlTokens } from './prescan.ts';
+import { parseProtobuf } from './protobuf.ts';
 import { decodeUtf8 } from './utf8.ts';
 import { parseYaml } from './yaml.ts';
 
-export type Format = 'json' | 'yaml';
+export type Format = 'json' | 'yaml' | 'protobuf';
 
 export interface Document {
   /** Plain JSON values: objects, arrays, strings, numbers, booleans, null, and bigints beyond ±(2^53-1). */
@@ -24,6 +25,7 @@ export interface Document {
  */
 export function parseDocuments(bytes: Uint8Array, format: Format): Document[] {
   try {
+    if (format === 'protobuf') return [{ value: parseProtobuf(bytes), duplicates: [], line: 1 }];
     const text = decodeUtf8(bytes);
     if (format === 'json') return [{ ...parseJson(text), line: 1 }];
     if (countYamlTokens(bytes) > maxYamlTokens) throw new DecodeError('the document has too many values');
@@ -40,7 +42,7 @@ export function parseDocuments(bytes: Uint8Array, format: Format): Document[] {
 /** Whether parsing is certain to take a few milliseconds at most: small, and without aliases, which can multiply it. */
 export function isQuick(bytes: Uint8Array, format: Format): boolean {
   if (bytes.byteLength > inlineBytes) return false;
-  if (format === 'json') return true;
+  if (format !== 'yaml') return true;
   const mayHaveAliases = bytes.includes(0x26) && bytes.includes(0x2a);
   return !mayHaveAliases && countYamlTokens(bytes) <= inlineYamlTokens;
 }

@@ -1,3 +1,4 @@
+import { protobufMediaType } from '../../api/decode/protobuf.ts';
 import type { Status } from '../../api/meta.ts';
 import {
   badRequest,
@@ -7,7 +8,7 @@ import {
   unsupportedMediaType,
 } from '../../api/status-error.ts';
 
-export const bodyTypes = ['application/json', 'application/yaml'] as const;
+export const bodyTypes = ['application/json', 'application/yaml', protobufMediaType] as const;
 
 /**
  * The Status that a client gets for whatever was thrown. What is neither a StatusError nor a known complaint of the

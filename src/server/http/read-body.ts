@@ -1,4 +1,6 @@
 import type { FastifyRequest } from 'fastify';
+import type { Format } from '../../api/decode/decode.ts';
+import { protobufMediaType } from '../../api/decode/protobuf.ts';
 import { StatusError, unsupportedMediaType } from '../../api/status-error.ts';
 import type { DecodedBody } from '../objects/body.ts';
 import { type PatchType, patchTypes } from '../patch/apply-patch.ts';
@@ -6,11 +8,12 @@ import { baseType } from '../request/media-type.ts';
 import type { HttpContext } from './context.ts';
 import { bodyTypes } from './errors.ts';
 
-const formats: ReadonlyMap<string, 'json' | 'yaml'> = new Map([
+const formats: ReadonlyMap<string, Format> = new Map([
   ['application/json', 'json'],
   ['application/yaml', 'yaml'],
   ['application/x-yaml', 'yaml'],
   ['text/yaml', 'yaml'],
+  [protobufMediaType, 'protobuf'],
 ]);
 
 /**
@@ -21,7 +24,9 @@ const formats: ReadonlyMap<string, 'json' | 'yaml'> = new Map([
 export async function readBody({ decoder }: HttpContext, request: FastifyRequest): Promise<DecodedBody> {
   const format = formats.get(baseType(request.headers['content-type']));
   if (!format) throw unsupportedMediaType([...bodyTypes]);
-  return { ...(await decoder.decode(bytesOf(request), format)), format };
+  const decoded = await decoder.decode(bytesOf(request), format);
+  // Whatever is wrong with what was read from protobuf is told as it is of JSON.
+  return { ...decoded, format: format === 'yaml' ? 'yaml' : 'json' };
 }
 
 /** The options that a deletion may bring along. */

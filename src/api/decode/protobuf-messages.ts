@@ -1,0 +1,43 @@
+import { readFileSync } from 'node:fs';
+import protobuf from 'protobufjs';
+
+/** The kinds that are read from protobuf: `apiVersion kind` to the message in proto/kubernetes. */
+export const protobufKinds: ReadonlyMap<string, string> = new Map([
+  ['v1 ConfigMap', 'kubernetes.core.v1.ConfigMap'],
+  ['v1 Event', 'kubernetes.core.v1.Event'],
+  ['v1 Namespace', 'kubernetes.core.v1.Namespace'],
+  ['v1 Node', 'kubernetes.core.v1.Node'],
+  ['v1 Pod', 'kubernetes.core.v1.Pod'],
+  ['v1 Secret', 'kubernetes.core.v1.Secret'],
+  ['v1 ServiceAccount', 'kubernetes.core.v1.ServiceAccount'],
+  ['authentication.k8s.io/v1 SelfSubjectReview', 'kubernetes.authentication.v1.SelfSubjectReview'],
+  ['authentication.k8s.io/v1 TokenRequest', 'kubernetes.authentication.v1.TokenRequest'],
+  ['authorization.k8s.io/v1 SelfSubjectAccessReview', 'kubernetes.authorization.v1.SelfSubjectAccessReview'],
+  ['authorization.k8s.io/v1 SelfSubjectRulesReview', 'kubernetes.authorization.v1.SelfSubjectRulesReview'],
+]);
+
+const files = ['meta', 'core', 'authentication', 'authorization'];
+
+// In the one-file build the .proto files lie beside the bundle.
+const protoDir = new URL(import.meta.url.endsWith('.ts') ? '../../../proto/' : './proto/', import.meta.url);
+
+/** Descriptions of messages, read from proto/kubernetes when the first is asked for. */
+export class MessageTypes {
+  #root: protobuf.Root | undefined;
+
+  /** The type with all of its fields' types resolved. */
+  type(name: string): protobuf.Type {
+    this.#root ??= loadRoot();
+    return this.#root.lookupType(name);
+  }
+}
+
+function loadRoot(): protobuf.Root {
+  const root = new protobuf.Root();
+  for (const file of files) {
+    const text = readFileSync(new URL(`kubernetes/${file}.proto`, protoDir), 'utf8');
+    protobuf.parse(text, root, { keepCase: true });
+  }
+  root.resolveAll();
+  return root;
+}

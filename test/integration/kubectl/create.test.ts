@@ -1,0 +1,105 @@
+import { writeFileSync } from 'node:fs';
+import t, { type Test } from 'tap';
+import { nodeKind } from '../../../src/api/kinds.ts';
+import { startServer } from '../server/server.ts';
+import { kubectl as runKubectl } from '../support/kubectl.ts';
+
+/** What kubectl sends in protobuf: all that it makes by itself instead of reading it from a file. */
+
+const suites = ['sid', 'trixie'] as const;
+type Suite = (typeof suites)[number];
+
+async function start(t: Test, suite: Suite) {
+  const server = await startServer(t);
+  const { store, config, directory } = server;
+  store.create(nodeKind, {
+    apiVersion: 'v1',
+    kind: 'Node',
+    metadata: { name: 'node-1', uid: 'n', creationTimestamp: '2026-01-01T00:00:00Z' },
+    status: { capacity: { cpu: '2', memory: '4Gi', pods: '110' }, conditions: [] },
+  });
+  const run = (args: string[]) => runKubectl(config.tls.kubeconfigPath, args, { suite });
+  const ok = async (args: string[]) => {
+    const { exitCode, stdout, stderr } = await run(args);
+    t.equal(exitCode, 0, `kubectl ${args.join(' ')}: ${stderr}`);
+    return stdout;
+  };
+  const object = async (...args: string[]) => JSON.parse(await ok(['get', ...args, '-o', 'json']));
+  const file = (name: string, content: string | Buffer): string => {
+    writeFileSync(`${directory}/${name}`, content);
+    return `${directory}/${name}`;
+  };
+  return { ...server, run, ok, object, file };
+}
+
+for (const suite of suites) {
+  t.test(`kubectl of ${suite}: create configmap, secret, serviceaccount, namespace`, async (t) => {
+    const { ok, run, object, file } = await start(t, suite);
+    const bytes = Buffer.from([0, 1, 0xfe, 0xff]);
+    const binary = file('logo.bin', bytes);
+    const text = file('app.conf', 'a=1\nb=ü\n');
+    t.match(
+      await ok([
+        'create',
+        'configmap',
+        'settings',
+        '--from-literal=color=red',
+        `--from-file=${text}`,
+        `--from-file=${binary}`,
+      ]),
+      'configmap/settings created',
+    );
+    const settings = await object('cm', 'settings');
+    t.same(settings.data, { color: 'red', 'app.conf': 'a=1\nb=ü\n' });
+    t.same(settings.binaryData, { 'logo.bin': bytes.toString('base64') });
+
+    t.match(
+      await ok(['create', 'secret', 'generic', 'password', '--from-literal=p=hunter2', '--from-literal=empty=']),
+      'secret/password created',
+    );
+    const secret = await object('secret', 'password');
+    t.same([secret.type, secret.data], ['Opaque', { p: Buffer.from('hunter2').toString('base64'), empty: '' }]);
+    await ok([
+      ...['create', 'secret', 'docker-registry', 'pull', '--docker-server=registry.example'],
+      ...['--docker-username=me', '--docker-password=pw'],
+    ]);
+    t.equal((await object('secret', 'pull')).type, 'kubernetes.io/dockerconfigjson');
+
+    t.match(await ok(['create', 'serviceaccount', 'robot']), 'serviceaccount/robot created');
+    t.match(await object('sa', 'robot'), { metadata: { name: 'robot', namespace: 'default' } });
+
+    t.match(await ok(['create', 'namespace', 'mine']), 'namespace/mine created');
+    t.match(await object('ns', 'mine'), {
+      metadata: { labels: { 'kubernetes.io/metadata.name': 'mine' } },
+      status: { phase: 'Active' },
+    });
+    t.match(await ok(['create', 'cm', 'there', '-n', 'mine']), 'configmap/there created');
+
+    const dry = await ok(['create', 'cm', 'dry', '--from-literal=a=b', '--dry-run=server', '-o', 'name']);
+    t.match(dry, 'configmap/dry');
+    t.match((await run(['get', 'cm', 'dry'])).stderr, 'configmaps "dry" not found');
+    t.match((await run(['create', 'cm', 'settings'])).stderr, 'configmaps "settings" already exists');
+    t.match((await run(['create', 'cm', 'x', '-n', 'nowhere'])).stderr, 'namespaces "nowhere" not found');
+    t.match((await run(['create', 'cm', 'A_b'])).stderr, /ConfigMap "A_b" is invalid: metadata.name: Invalid value/);
+    t.match((await run(['create', 'ns', 'a.b'])).stderr, /Namespace "a.b" is invalid/);
+  });
+
+  t.test(`kubectl of ${suite}: debug a node`, async (t) => {
+    const { ok, object } = await start(t, suite);
+    const said = await ok(['debug', 'node/node-1', '--image=busybox:1.36', '--', 'sh', '-c', 'echo hello']);
+    const name = /node-debugger-[\w-]+/.exec(said)?.[0] ?? '';
+    const { spec } = await object('pod', name);
+    t.match(spec, {
+      nodeName: 'node-1',
+      hostNetwork: true,
+      hostPID: true,
+      hostIPC: true,
+      restartPolicy: 'Never',
+      containers: [
+        { image: 'busybox:1.36', command: ['sh', '-c', 'echo hello'], volumeMounts: [{ mountPath: '/host' }] },
+      ],
+      tolerations: [{ operator: 'Exists' }],
+      volumes: [{ hostPath: { path: '/' } }],
+    });
+  });
+}
