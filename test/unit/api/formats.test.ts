@@ -73,7 +73,7 @@ t.test('texts of any length are checked soon', async (t) => {
   for (const { check } of Object.values(cases)) {
     for (const part of ['a', 'a.', 'a-', '_a.', '1.', ':', '.', '-', '/']) check(`${part.repeat(200_000)}!`);
   }
-  t.ok(performance.now() - start < 2000);
+  t.ok(performance.now() - start < 10_000);
 });
 
 t.test('numbers', async (t) => {

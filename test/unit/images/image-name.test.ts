@@ -59,5 +59,5 @@ t.test('a long text of no image is told soon', async (t) => {
     imageNameProblem(text);
     imageNameProblem(`${text}A`);
   }
-  t.ok(performance.now() - started < 1000);
+  t.ok(performance.now() - started < 10_000);
 });
