@@ -44,7 +44,7 @@ export function sandboxConfig(pod: Pod, settings: SandboxSettings): PodSandboxCo
       securityContext: {
         namespaceOptions: namespaceOptions(pod, settings.userNamespace),
         ...selinuxOptions(security.seLinuxOptions),
-        privileged: spec.containers.some((container) => container.securityContext?.privileged === true),
+        privileged: isPrivileged(pod),
         seccomp: { profileType: 'RuntimeDefault' },
         ...supplementalGroups(pod),
         ...(runAsUser === undefined ? {} : { runAsUser: { value: runAsUser } }),
@@ -86,4 +86,10 @@ export function supplementalGroups({ spec }: Pod): {
     supplementalGroups: [...(fsGroup === undefined ? [] : [fsGroup]), ...groups],
     supplementalGroupsPolicy: supplementalGroupsPolicy ?? 'Merge',
   };
+}
+
+/** Whether any container is: a runtime makes no privileged container in another sandbox. */
+function isPrivileged({ spec }: Pod): boolean {
+  const all = [...(spec.initContainers ?? []), ...spec.containers, ...(spec.ephemeralContainers ?? [])];
+  return all.some((container) => container.securityContext?.privileged === true);
 }

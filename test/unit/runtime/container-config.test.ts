@@ -135,6 +135,24 @@ t.test('the runtime gets identity, and nothing that a user wrote as label or ann
   t.match(container.labels, { 'io.kubernetes.pod.name': 'web', 'io.kubernetes.container.name': 'a' });
 });
 
+t.test('one privileged container, of whatever kind, makes a privileged sandbox', async (t) => {
+  const box = {
+    instance: 'me',
+    attempt: 0,
+    hostname: 'web',
+    dns: { servers: [], searches: [], options: [] },
+    portMappings: [],
+    cgroupParent: '/kubepods',
+    logDirectory: '/x',
+  };
+  const isPrivileged = (spec: Partial<Pod['spec']>) =>
+    sandboxConfig(podWith(spec), box).linux?.securityContext?.privileged;
+  const bad = [{ name: 'p', image: 'one', securityContext: { privileged: true } }];
+  t.equal(isPrivileged({}), false);
+  for (const list of ['containers', 'initContainers', 'ephemeralContainers'])
+    t.equal(isPrivileged({ [list]: bad }), true);
+});
+
 t.test('namespaces are shared as the manifest says', async (t) => {
   t.same(namespaceOptions(podWith()), { network: 'POD', ipc: 'POD', pid: 'CONTAINER' });
   t.same(namespaceOptions(podWith({ shareProcessNamespace: true })), { network: 'POD', ipc: 'POD', pid: 'POD' });
