@@ -1,5 +1,5 @@
 import { constants, watch } from 'node:fs';
-import { mkdir, open, readdir, readFile, rmdir } from 'node:fs/promises';
+import { chmod, mkdir, open, readdir, readFile, rmdir } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
@@ -24,7 +24,9 @@ export interface CgroupIo {
 
 export const kernelCgroupIo: CgroupIo = {
   mkdir: async (path) => {
-    await mkdir(path, { mode: 0o755 });
+    await mkdir(path);
+    // Whatever the umask: on cgroup v1 a container with users of its own walks down to its cgroup as nobody.
+    await chmod(path, 0o755);
   },
   rmdir: (path) => rmdir(path),
   read: (path) => readFile(path, 'utf8'),
