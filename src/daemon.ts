@@ -60,6 +60,8 @@ import { ManifestSource } from './sources/manifest-dir.ts';
 import { StaticObjects } from './sources/static-objects.ts';
 import { StaticPods } from './sources/static-pods.ts';
 import { Store } from './store/store.ts';
+import { ServiceAccountTokens } from './tokens/service-account-tokens.ts';
+import { openTokenSigner } from './tokens/token-signer.ts';
 import { systemClock } from './util/clock.ts';
 import { run, start } from './util/exec.ts';
 import { IdleCollector } from './util/idle-collector.ts';
@@ -146,6 +148,7 @@ class MiniKubelet implements Daemon {
   #hooks: HookRunner | undefined;
   readonly #network = new NetworkClient();
   #logRotator: LogRotator | undefined;
+  #tokens: ServiceAccountTokens | undefined;
   readonly #idleCollector: IdleCollector;
   #relistTimer: NodeJS.Timeout | undefined;
   #settling: Promise<void> = Promise.resolve();
@@ -198,6 +201,11 @@ class MiniKubelet implements Daemon {
     await chmod(stateDirectory, 0o700);
     await mkdir(runDirectory, { recursive: true, mode: 0o750 });
     this.#store.open();
+    this.#tokens = new ServiceAccountTokens({
+      signer: openTokenSigner(join(stateDirectory, 'pki/sa.key')),
+      store: this.#store,
+      clock: systemClock,
+    });
     this.#decoder.start();
     this.#recorder.start();
     this.#machine = await readMachine(this.#config);
@@ -432,6 +440,8 @@ class MiniKubelet implements Daemon {
       payloadFacts: (pod) => ({
         sources: configSourcesOf(this.#store, pod),
         allocatable: machine.resources.allocatable,
+        token: (wish) => this.#knownTokens().ofPod(pod, wish),
+        tokensDueAtMs: () => this.#knownTokens().dueAtMs(pod.metadata.uid),
       }),
       clock: systemClock,
     });
@@ -512,6 +522,7 @@ class MiniKubelet implements Daemon {
       decoder: this.#decoder,
       kinds: kindsFor(POD_OPTIONS),
       podOperations: podApi,
+      tokens: this.#knownTokens(),
       health: () => this.#health(),
       probeMetrics: this.#probeMetrics.registry,
       nodeName: this.#config.nodeName,
@@ -631,6 +642,11 @@ class MiniKubelet implements Daemon {
       isShuttingDown: this.#shutdown?.isShuttingDown ?? false,
       ...(enableServer && port > 0 ? { apiPort: port } : {}),
     };
+  }
+
+  #knownTokens(): ServiceAccountTokens {
+    if (!this.#tokens) throw new Error('the daemon was not started');
+    return this.#tokens;
   }
 
   #knownMachine(): Machine {

@@ -2,23 +2,28 @@ import type { ConfigMap } from './config-map.ts';
 import type { Pod } from './pod.ts';
 import { allContainers } from './pod-validation/annotations.ts';
 import type { Secret } from './secret.ts';
+import type { ServiceAccount } from './service-account.ts';
 
-/** The ConfigMaps and Secrets of a pod's namespace, as they are now. */
+/** The ConfigMaps, Secrets and service accounts of a pod's namespace, as they are now. */
 export interface ConfigSources {
   configMap(name: string): ConfigMap | undefined;
   secret(name: string): Secret | undefined;
+  serviceAccount(name: string): ServiceAccount | undefined;
 }
 
 /** Names in the pod's namespace. */
 export interface ConfigReferences {
   readonly configMaps: ReadonlySet<string>;
   readonly secrets: ReadonlySet<string>;
+  /** The account whose token is in a volume. */
+  readonly serviceAccounts: ReadonlySet<string>;
 }
 
-/** PURE. The ConfigMaps and Secrets that a pod's containers and volumes are made from, whether they exist or not. */
+/** PURE. The ConfigMaps, Secrets and service accounts that a pod's containers and volumes are made from, whether they exist or not. */
 export function configReferences({ spec }: Pod): ConfigReferences {
   const configMaps = new Set<string>();
   const secrets = new Set<string>();
+  const serviceAccounts = new Set<string>();
   const note = (names: Set<string>, name: string | undefined) => {
     if (name) names.add(name);
   };
@@ -38,7 +43,8 @@ export function configReferences({ spec }: Pod): ConfigReferences {
     for (const source of projected?.sources ?? []) {
       note(configMaps, source.configMap?.name);
       note(secrets, source.secret?.name);
+      if (source.serviceAccountToken) note(serviceAccounts, spec.serviceAccountName || 'default');
     }
   }
-  return { configMaps, secrets };
+  return { configMaps, secrets, serviceAccounts };
 }

@@ -28,6 +28,8 @@ export function preparePodForCreate(pod: Pod): void {
 export function preparePodForUpdate(next: Pod, current: Pod): void {
   applyPodDefaults(next);
   next.spec.nodeName ??= current.spec.nodeName;
+  next.spec.serviceAccountName ??= current.spec.serviceAccountName;
+  next.spec.serviceAccount ??= current.spec.serviceAccount;
   next.spec.priority ??= current.spec.priority;
   next.status = structuredClone(current.status);
 }

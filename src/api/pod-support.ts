@@ -31,7 +31,7 @@ const later = 'not supported by mini-kubelet yet';
 
 /** Only these come without a daemon of their own. */
 const volumeSources = ['name', 'emptyDir', 'hostPath', 'configMap', 'secret', 'downwardAPI', 'projected'];
-const projections = ['configMap', 'secret', 'downwardAPI'];
+const projections = ['configMap', 'secret', 'downwardAPI', 'serviceAccountToken'];
 
 export const priorityOfClass: Readonly<Record<string, number>> = {
   'system-node-critical': 2_000_001_000,
@@ -95,7 +95,6 @@ const unsupported: readonly Unsupported[] = [
   { path: 'spec.securityContext.seLinuxChangePolicy', ...onSELinux },
   { path: 'spec.securityContext.seLinuxOptions', ...onSELinux },
   { path: 'spec.securityContext.windowsOptions' },
-  { path: 'spec.serviceAccountName', unless: oneOf('', 'default') },
 ];
 
 const prefix = 'spec.containers[*]';

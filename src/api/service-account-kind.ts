@@ -1,4 +1,5 @@
 import { ageText } from './duration-text.ts';
+import { type FieldError, forbidden } from './field-error.ts';
 import { checkDnsSubdomain } from './formats.ts';
 import type { KindDefinition } from './kind.ts';
 import { validateObjectMeta, validateObjectMetaUpdate } from './meta-validation.ts';
@@ -17,13 +18,19 @@ export const serviceAccountKind: KindDefinition<ServiceAccount> = {
   namespaced: true,
   schema: ServiceAccountSchema,
   verbs: ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'],
-  subresources: [],
+  subresources: [{ name: 'token', kind: 'TokenRequest', verbs: ['create'] }],
   prepareForCreate: () => {},
   prepareForUpdate: () => {},
   prepareForStatusUpdate: () => {},
   applyDefaults: () => {},
-  validateCreate: ({ metadata }) => validateObjectMeta(metadata, { namespaced: true, checkName: checkDnsSubdomain }),
-  validateUpdate: (next, current) => validateObjectMetaUpdate(next.metadata, current.metadata),
+  validateCreate: (account) => [
+    ...validateObjectMeta(account.metadata, { namespaced: true, checkName: checkDnsSubdomain }),
+    ...validateSupport(account),
+  ],
+  validateUpdate: (next, current) => [
+    ...validateObjectMetaUpdate(next.metadata, current.metadata),
+    ...validateSupport(next),
+  ],
   validateStatusUpdate: () => [],
   columns: [
     { name: 'Name', type: 'string', format: 'name', description: 'Name of the service account.', priority: 0 },
@@ -35,3 +42,12 @@ export const serviceAccountKind: KindDefinition<ServiceAccount> = {
     'metadata.namespace': metadata.namespace,
   }),
 };
+
+/** What pods of the account would have to get from it, and do not. */
+function validateSupport({ imagePullSecrets, automountServiceAccountToken }: ServiceAccount): FieldError[] {
+  const later = 'not supported by mini-kubelet yet';
+  return [
+    ...(imagePullSecrets?.length ? [forbidden('imagePullSecrets', later)] : []),
+    ...(automountServiceAccountToken ? [forbidden('automountServiceAccountToken', later)] : []),
+  ];
+}

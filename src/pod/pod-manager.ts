@@ -1,5 +1,5 @@
 import { type ConfigReferences, configReferences } from '../api/config-sources.ts';
-import { configMapKind, podKind, secretKind } from '../api/kinds.ts';
+import { configMapKind, podKind, secretKind, serviceAccountKind } from '../api/kinds.ts';
 import type { KubeObject } from '../api/meta.ts';
 import type { Pod, PodStatus } from '../api/pod.ts';
 import { nodeShutdownStatus } from './node-shutdown-status.ts';
@@ -52,6 +52,9 @@ export class PodManager {
       }),
       store.watch(configMapKind, { resourceVersion }, ({ object }) => this.#sourceChanged('configMaps', object)),
       store.watch(secretKind, { resourceVersion }, ({ object }) => this.#sourceChanged('secrets', object)),
+      store.watch(serviceAccountKind, { resourceVersion }, ({ object }) =>
+        this.#sourceChanged('serviceAccounts', object),
+      ),
     ];
   }
 

@@ -218,7 +218,7 @@ export class PodWorker {
       for (const [index, result] of results.entries()) {
         const action = actions[index];
         if (!action) continue;
-        this.#noteVolumes(action, signature, result.status === 'fulfilled', abort.signal);
+        this.#noteVolumes(pod, action, signature, result.status === 'fulfilled', abort.signal);
         if (result.status === 'fulfilled') this.#noteOutcome(pod, action, result.value, abort.signal);
         else this.#noteFailure(pod, action, result.reason, abort.signal);
       }
@@ -254,9 +254,15 @@ export class PodWorker {
     }
   }
 
-  #noteVolumes(action: Action, signature: string | undefined, isDone: boolean, signal: AbortSignal): void {
+  #noteVolumes(
+    pod: Pod | undefined,
+    action: Action,
+    signature: string | undefined,
+    isDone: boolean,
+    signal: AbortSignal,
+  ): void {
     if (action.kind !== 'runPod' && action.kind !== 'refreshVolumes') return;
-    if (isDone) this.#volumes.noteMade(signature, undefined);
+    if (isDone) this.#volumes.noteMade(signature, pod && this.#options.services.volumes.refreshDueAtMs(pod));
     else if (action.kind === 'refreshVolumes' && !signal.aborted) {
       this.#volumes.noteFailed(signature, this.#options.services.clock.now());
     }

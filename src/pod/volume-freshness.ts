@@ -18,13 +18,15 @@ const RETRY_MS = 60_000;
  */
 export function volumeSignature(pod: Pod, sources: ConfigSources): string | undefined {
   const volumes = pod.spec.volumes ?? [];
-  const { configMaps, secrets } = configReferences({
+  const { configMaps, secrets, serviceAccounts } = configReferences({
     ...pod,
     spec: { ...pod.spec, containers: [], initContainers: [] },
   });
   const parts: unknown[] = [
     ...[...configMaps].map((name) => [name, identity(sources.configMap(name))]),
     ...[...secrets].map((name) => [name, identity(sources.secret(name))]),
+    // Another account of the same name needs other tokens; what else changes of it makes no difference.
+    ...[...serviceAccounts].map((name) => [name, sources.serviceAccount(name)?.metadata.uid ?? '']),
   ];
   const showsPod = volumes.some(
     ({ downwardAPI, projected }) => downwardAPI ?? projected?.sources?.some((source) => source.downwardAPI),

@@ -5,6 +5,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Registry } from 'prom-client';
 import type { Decoder } from '../api/decode/decode.ts';
 import type { Store } from '../store/store.ts';
+import type { ServiceAccountTokens } from '../tokens/service-account-tokens.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Logger } from '../util/log.ts';
 import { buildApp } from './http/app.ts';
@@ -13,6 +14,7 @@ import { LongRunning } from './http/long-running.ts';
 import type { Peer } from './identity.ts';
 import { certificateIdentity, listenOnTls, secureContext } from './listeners/tls-listener.ts';
 import { listenOnUnixSocket } from './listeners/unix-listener.ts';
+import { NamespaceObjects } from './objects/namespace-objects.ts';
 import { ObjectApi } from './objects/object-api.ts';
 import { ensureSystemNamespaces } from './objects/strategies.ts';
 import { ensurePki, type Pki } from './pki/pki.ts';
@@ -47,6 +49,7 @@ export interface ApiServerOptions {
   readonly decoder: Decoder;
   readonly kinds: readonly AnyKind[];
   readonly podOperations: PodOperations;
+  readonly tokens: ServiceAccountTokens;
   /** What must be well for the node to be ready; asked for every `/readyz`. */
   readonly health: () => readonly HealthCheck[];
   readonly config: ApiServerConfig;
@@ -71,6 +74,7 @@ const drainMs = 2_000;
 export class ApiServer {
   readonly #options: ApiServerOptions;
   readonly #longRunning = new LongRunning(maxLongRunning);
+  readonly #namespaceObjects: NamespaceObjects;
   #app: FastifyInstance | undefined;
   #unixServer: Server | undefined;
   #tlsServer: TlsServer | undefined;
@@ -79,11 +83,13 @@ export class ApiServer {
 
   constructor(options: ApiServerOptions) {
     this.#options = options;
+    this.#namespaceObjects = new NamespaceObjects(options);
   }
 
   async start(): Promise<void> {
     const { store, clock, config, logger } = this.#options;
     ensureSystemNamespaces(store, new Date(clock.now()).toISOString().replace(/\.\d+Z$/, 'Z'));
+    this.#namespaceObjects.start();
     const app = this.#buildApp();
     this.#app = app;
     await app.ready();
@@ -92,6 +98,7 @@ export class ApiServer {
     logger.info({ socket: config.socketPath }, 'API on a unix socket');
     if (!config.tls) return;
     const pki = await this.#ensurePki();
+    this.#namespaceObjects.setAuthority(pki.authority);
     this.#tlsServer = await listenOnTls(config.tls, pki, onRequest, config.maxConnections);
     logger.info({ host: config.tls.host, port: config.tls.port }, 'API over TLS');
     this.#pkiTimer = setInterval(() => void this.#renewPki(), pkiCheckMs).unref();
@@ -100,6 +107,7 @@ export class ApiServer {
   /** Ends watches and streams, lets requests under way finish for a moment, closes the rest. Pods are no concern of it. */
   async stop(): Promise<void> {
     clearInterval(this.#pkiTimer);
+    this.#namespaceObjects.stop();
     this.#longRunning.endAll();
     await Promise.all([this.#unixServer, this.#tlsServer].map((server) => server && closeServer(server)));
     await this.#app?.close();

@@ -22,14 +22,20 @@ const tokenIdentity: Identity = { user: 'mini-kubelet-admin', groups: [adminGrou
  *
  * @param tokenHash SHA-256 of the administrator's token. Hashes are compared, in constant time: neither the time it
  *   takes nor a copy of the state directory tells the token.
+ * @param identify knows the tokens of service accounts.
  */
-export function authenticate(peer: Peer, authorization: string | undefined, tokenHash: Buffer): Identity | undefined {
+export function authenticate(
+  peer: Peer,
+  authorization: string | undefined,
+  tokenHash: Buffer,
+  identify: (token: string) => Identity | undefined,
+): Identity | undefined {
   if (peer.transport === 'unix') return unixIdentity;
   if (peer.certificate) return peer.certificate;
   const token = /^Bearer +([^\s]+)$/i.exec(authorization ?? '')?.[1];
   if (token === undefined) return undefined;
   const hash = createHash('sha256').update(token).digest();
-  return timingSafeEqual(hash, tokenHash) ? tokenIdentity : undefined;
+  return timingSafeEqual(hash, tokenHash) ? tokenIdentity : identify(token);
 }
 
 /** There are no other rights than all of them, and only the administrators' group has them. */

@@ -18,6 +18,10 @@ export interface PayloadFacts {
   readonly sources: ConfigSources;
   /** What "unlimited" means here: the node's allocatable, as quantities. */
   readonly allocatable: Readonly<Record<string, string>>;
+  /** A token of the pod's service account; undefined when that is missing. */
+  readonly token: (wish: { readonly audience: string; readonly expirationSeconds: number }) => string | undefined;
+  /** When the first of the tokens is to be made anew. Milliseconds since the epoch. */
+  readonly tokensDueAtMs: () => number | undefined;
 }
 
 /** A payload that cannot be made: its source is missing, or a path cannot be. The message never has any content. */

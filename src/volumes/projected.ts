@@ -3,6 +3,7 @@ import { configMapPayload } from './config-map.ts';
 import { downwardApiPayload } from './downward-api.ts';
 import { DEFAULT_MODE, mergedPayload, type Payload, PayloadError, type PayloadFacts } from './payload.ts';
 import { secretPayload } from './secret.ts';
+import { tokenPayload } from './service-account-token.ts';
 
 /** PURE. The files of a projected volume: those of all its sources. @throws PayloadError naming every source that failed. */
 export function projectedPayload(
@@ -31,7 +32,7 @@ export function hasSecrets({ sources = [] }: ProjectedVolumeSource): boolean {
 
 function projectionPayload(
   pod: Pod,
-  { configMap, secret, downwardAPI, ...others }: VolumeProjection,
+  { configMap, secret, downwardAPI, serviceAccountToken, ...others }: VolumeProjection,
   defaultMode: number,
   facts: PayloadFacts,
 ): Payload {
@@ -41,5 +42,6 @@ function projectionPayload(
     return secretPayload({ ...rest, ...(name === undefined ? {} : { secretName: name }), defaultMode }, facts);
   }
   if (downwardAPI) return downwardApiPayload(pod, { ...downwardAPI, defaultMode }, facts);
+  if (serviceAccountToken) return tokenPayload(pod, serviceAccountToken, defaultMode, facts);
   throw new PayloadError(`projections of type ${Object.keys(others).join(', ')} are not supported`);
 }

@@ -108,6 +108,11 @@ export class VolumeManager {
     collect(volumes, results, options.signal);
   }
 
+  /** When something in a pod's volumes is to be made anew though nothing changes. Milliseconds since the epoch. */
+  refreshDueAtMs(pod: Pod): number | undefined {
+    return this.#options.payloadFacts(pod).tokensDueAtMs();
+  }
+
   /**
    * Mounts the parts of volumes that a container's volumeMounts name by subPath; see `mountSubPath`. They stay until the
    * pod's end, and are looked at anew for every instance of the container.

@@ -86,3 +86,21 @@ t.test('probes is ready when its server has started', async (t) => {
   const { status } = await daemon.waitForExistingPod('probes', isReady);
   t.match(status?.containerStatuses?.[0], { started: true, ready: true, restartCount: 0 });
 });
+
+t.test('settings-and-secret brings its settings along, and shows a change of them at once', async (t) => {
+  const file = join(projectRoot, 'examples/settings-and-secret.yaml');
+  const applied = await daemon.kubectl(['apply', '-f', file]);
+  t.equal(applied.exitCode, 0, applied.stderr);
+  await daemon.waitForExistingPod('greeter', isReady);
+  const logWith = (text: string) =>
+    waitFor(`${text} in the log`, async () => {
+      const log = await daemon.containerLog('greeter', 'greeter');
+      return log.includes(text) && log;
+    });
+  const log = await logWith('Good morning from app="greeter"\n');
+  t.match(log, 'The password has 11 characters, and is in memory only: tmpfs\n');
+  await daemon.kubectl(['patch', 'configmap', 'greeting', '-p', '{"data":{"text":"Good night"}}']);
+  await logWith('Good night from app="greeter"\n');
+  const deleted = await daemon.kubectl(['delete', '-f', file]);
+  t.equal(deleted.exitCode, 0, deleted.stderr);
+});

@@ -7,7 +7,7 @@ import ts from 'typescript';
 const levels: readonly (readonly string[])[] = [
   ['util'],
   ['api', 'spdy'],
-  ['config', 'runtime', 'store', 'cgroups', 'volumes', 'network', 'logs', 'events', 'sources'],
+  ['config', 'runtime', 'store', 'cgroups', 'volumes', 'network', 'logs', 'events', 'sources', 'tokens'],
   // They work through the runtime's client.
   ['images', 'probes'],
   ['hooks'],
@@ -23,6 +23,7 @@ const typesOfNeighbours: readonly string[] = [
   'network → runtime',
   'sources → store',
   'events → store',
+  'tokens → store',
 ];
 
 /** Packages and modules that only one place may import. */
@@ -50,6 +51,7 @@ const pure: readonly RegExp[] = [
   /^cgroups\/formulas\.ts$/,
   /^node\/(admission|shutdown-groups)\.ts$/,
   /^probes\/(evaluation|address|http-target|network-error|outcome|results)\.ts$/,
+  /^volumes\/(payload|config-map|secret|downward-api|projected|service-account-token)\.ts$/,
   /^network\/(hosts|dns|hostname)\.ts$/,
   /^runtime\/(labels|sandbox-config|container-config|observed)\.ts$/,
 ];

@@ -1,6 +1,7 @@
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Registry } from 'prom-client';
 import { forbidden, StatusError, tooManyRequests, unauthorized } from '../../api/status-error.ts';
+import type { ServiceAccountTokens } from '../../tokens/service-account-tokens.ts';
 import { authenticate, type Identity, isAdmin, type Peer } from '../identity.ts';
 import type { HttpContext } from './context.ts';
 import { methodNotAllowedHere, pathNotFound, statusOf } from './errors.ts';
@@ -13,6 +14,7 @@ import { registerObjectRoutes } from './object-routes.ts';
 import { handlePodLog } from './pod-log-handler.ts';
 import { sendStatus } from './reply.ts';
 import { streamHandlers } from './stream-handlers.ts';
+import { handleTokenRequest } from './token-handler.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -40,6 +42,7 @@ export interface AppOptions extends HttpContext {
   readonly peerOf: (request: FastifyRequest) => Peer;
   /** Of the administrator's token; changes when it is made anew. */
   readonly tokenHash: () => Buffer;
+  readonly tokens: ServiceAccountTokens;
   /** Names and addresses under which clients may come, lower case. */
   readonly allowedHosts: ReadonlySet<string>;
 }
@@ -69,6 +72,7 @@ export function buildApp(options: AppOptions): FastifyInstance {
   registerMetricsRoute(app, '/metrics/probes', options.probeMetrics);
   registerObjectRoutes(app, options, {
     ...streamHandlers(options),
+    'serviceaccounts/token': { POST: (...args) => handleTokenRequest(options, ...args) },
     'pods/log': { GET: (...args) => handlePodLog(options, ...args) },
   });
   return app;
@@ -86,7 +90,9 @@ function addGuards(app: FastifyInstance, options: AppOptions): void {
     if (request.headers.upgrade !== undefined) reply.header('connection', 'close');
     const peer = options.peerOf(request);
     checkOrigin(request, peer, options.allowedHosts);
-    request.identity = authenticate(peer, request.headers.authorization, options.tokenHash());
+    request.identity = authenticate(peer, request.headers.authorization, options.tokenHash(), (token) =>
+      options.tokens.identify(token),
+    );
     authorize(request);
     takePlace(request, reply, reads, writes);
   });

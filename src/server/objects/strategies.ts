@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { FieldError } from '../../api/field-error.ts';
 import * as fieldError from '../../api/field-error.ts';
-import { namespaceKind, podKind, runtimeClassKind } from '../../api/kinds.ts';
+import { namespaceKind, podKind, runtimeClassKind, serviceAccountKind } from '../../api/kinds.ts';
 import type { KubeObject, Status } from '../../api/meta.ts';
 import type { Namespace } from '../../api/namespace.ts';
 import type { Pod } from '../../api/pod.ts';
@@ -13,6 +13,7 @@ import type { Store } from '../../store/store.ts';
 import type { PodOperations } from '../pod-operations.ts';
 import type { AnyKind } from '../representation.ts';
 import type { DeleteOptions } from '../request/delete-options.ts';
+import { DEFAULT_ACCOUNT } from './namespace-objects.ts';
 
 export interface StrategyContext {
   readonly store: Store;
@@ -69,6 +70,8 @@ function podStrategy({ store, podOperations, nodeName, audit }: StrategyContext)
       if (problem !== undefined) throw forbiddenPod(pod, problem);
       // There is nothing to schedule: a pod that names no node gets the only one there is.
       pod.spec.nodeName ||= nodeName;
+      pod.spec.serviceAccountName ||= DEFAULT_ACCOUNT;
+      pod.spec.serviceAccount = pod.spec.serviceAccountName;
       pod.status = {
         ...pod.status,
         phase: 'Pending',
@@ -82,6 +85,7 @@ function podStrategy({ store, podOperations, nodeName, audit }: StrategyContext)
     admit: (pod, current) => {
       if (current && !isSignificantChange(pod, current)) return [];
       const { namespace, name } = pod.metadata;
+      if (!current) requireAccount(store, pod);
       const labels = store.get(namespaceKind, undefined, namespace ?? '')?.metadata.labels;
       const verdict = judgePod(pod, securityPolicy(labels));
       if (verdict.audit !== undefined) audit(`${namespace}/${name}`, verdict.audit);
@@ -99,6 +103,17 @@ function podStrategy({ store, podOperations, nodeName, audit }: StrategyContext)
 
 function forbiddenPod({ metadata: { name } }: Pod, why: string): StatusError {
   return forbidden(`pods ${JSON.stringify(name)} is forbidden: ${why}`, { name, kind: podKind.plural });
+}
+
+/** @throws StatusError Forbidden. `default` is made with its namespace. */
+function requireAccount(store: Store, pod: Pod): void {
+  const { metadata, spec } = pod;
+  const { serviceAccountName = DEFAULT_ACCOUNT } = spec;
+  if (serviceAccountName === DEFAULT_ACCOUNT) return;
+  if (store.get(serviceAccountKind, metadata.namespace, serviceAccountName)) return;
+  const missing = `serviceaccount ${JSON.stringify(serviceAccountName)} not found`;
+  const lookup = `error looking up service account ${metadata.namespace}/${serviceAccountName}: ${missing}`;
+  throw forbiddenPod(pod, lookup);
 }
 
 function namespaceStrategy({ store, kinds }: StrategyContext): Strategy<Namespace> {

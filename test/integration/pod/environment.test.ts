@@ -162,7 +162,7 @@ t.test('a container can be told of its pod, its node, and what it may use', asyn
     UID: pod.metadata.uid,
     LABEL: 'x.y',
     NODE: daemon.root.name,
-    ACCOUNT: '',
+    ACCOUNT: 'default',
     POD_IP: podIP,
     POD_IPS: podIP,
     HOST_IP: hostIP,

@@ -8,7 +8,7 @@ import { kinds } from '../../../src/api/kinds.ts';
 import { ApiServer, type ApiServerConfig } from '../../../src/server/api-server.ts';
 import { Store, type StoreOptions } from '../../../src/store/store.ts';
 import { systemClock } from '../../../src/util/clock.ts';
-import { FakePods } from '../../unit/server/support.ts';
+import { FakePods, tokensFor } from '../../unit/server/support.ts';
 import { ApiClient } from '../support/api-client.ts';
 
 export interface RunningServer {
@@ -55,6 +55,7 @@ export async function startServer(
     decoder,
     kinds,
     podOperations: pods,
+    tokens: tokensFor(store, systemClock),
     health: () => [],
     config,
     nodeName: 'node-1',

@@ -47,11 +47,13 @@ t.test('what works', async (t) => {
     'requests of storage': { container: { resources: { requests: { 'ephemeral-storage': '1Gi' } } } },
     volumes: {
       spec: {
+        serviceAccountName: 'mine',
         volumes: [
           { name: 'a' },
           { name: 'b', emptyDir: { medium: 'Memory', sizeLimit: '1Mi' } },
           { name: 'c', hostPath: { path: '/a', type: 'Directory' } },
           { name: 'd', configMap: { name: 'a' } },
+          { name: 't', projected: { sources: [{ serviceAccountToken: { path: 'a' } }] } },
           { name: 'e', secret: { secretName: 'a' } },
           { name: 'f', downwardAPI: { items: [{ path: 'a', fieldRef: { fieldPath: 'metadata.labels' } }] } },
           { name: 'g', projected: { sources: [{ secret: { name: 'a' } }, { configMap: { name: 'a' } }] } },
@@ -119,7 +121,7 @@ t.test('what works', async (t) => {
     },
     'what manifests often say': {
       spec: {
-        serviceAccountName: 'default',
+        serviceAccountName: 'mine',
         automountServiceAccountToken: false,
         enableServiceLinks: true,
         os: { name: 'linux' },
@@ -182,7 +184,6 @@ t.test('every field that would be ignored is refused by its name', async (t) => 
     ...podSecurity('seLinuxChangePolicy', 'Recursive'),
     ...podSecurity('seLinuxOptions', { level: 'a' }),
     ...podSecurity('windowsOptions', { runAsUserName: 'a' }),
-    spec('serviceAccountName', { serviceAccountName: 'mine' }),
     spec('priority', { priority: 7 }),
   ];
   for (const [path, parts] of cases) t.same(refused(parts), [`FieldValueForbidden ${path}`], path);

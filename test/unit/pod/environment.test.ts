@@ -9,7 +9,7 @@ const facts = {
   hostIPs: ['192.0.2.1'],
   nodeName: 'node-1',
   allocatable: { cpu: '2', memory: '4Gi' },
-  sources: { configMap: () => undefined, secret: () => undefined },
+  sources: { configMap: () => undefined, secret: () => undefined, serviceAccount: () => undefined },
 };
 
 function environmentOf(env: EnvVar[], container: Partial<Container> = {}): Record<string, string> {
@@ -145,6 +145,7 @@ t.test('parts of volumes are named by text or from the environment', async (t) =
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 const metadata = { name: 'x', namespace: 'default', uid: '1' };
 const sources = {
+  serviceAccount: () => undefined,
   configMap: (name: string) =>
     name === 'settings'
       ? { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { b: '2', a: '$(B)', constructor: 'c' } }

@@ -18,12 +18,15 @@ t.test('who a request is from', async (t) => {
     ['a token and more', nobody, 'Bearer right wrong', undefined],
     ['no token', nobody, 'Bearer ', undefined],
     ['the hash is no token', nobody, `Bearer ${hash.toString('hex')}`, undefined],
+    ["a service account's token", nobody, 'Bearer of-an-account', false],
     ['another scheme', nobody, 'Basic right', undefined],
     ["an administrator's certificate", { transport: 'tls', certificate: admin }, undefined, true],
     ['a certificate goes before a token', { transport: 'tls', certificate: other }, 'Bearer right', false],
   ];
   for (const [name, peer, authorization, expected] of cases) {
-    const identity = authenticate(peer, authorization, hash);
+    const identity = authenticate(peer, authorization, hash, (token) =>
+      token === 'of-an-account' ? { user: 'system:serviceaccount:a:b', groups: [] } : undefined,
+    );
     t.equal(identity && isAdmin(identity), expected, name);
   }
 });

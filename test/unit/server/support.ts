@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, generateKeyPairSync } from 'node:crypto';
 import type { FastifyInstance, InjectOptions } from 'fastify';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
@@ -17,6 +17,9 @@ import type { ContainerRun, LogOptions, PodOperations } from '../../../src/serve
 import { defaultWatchStreamLimits } from '../../../src/server/watch-stream.ts';
 import type { SpdyConnection } from '../../../src/spdy/connection.ts';
 import { Store } from '../../../src/store/store.ts';
+import { ServiceAccountTokens } from '../../../src/tokens/service-account-tokens.ts';
+import { TokenSigner } from '../../../src/tokens/token-signer.ts';
+import type { Clock } from '../../../src/util/clock.ts';
 
 export const nodeName = 'node-1';
 export const time = '2026-01-01T00:00:00Z';
@@ -59,6 +62,12 @@ export class FakePods implements PodOperations {
   portForward: PodOperations['portForward'] = (_pod, signal) => this.openStreams('portforward', signal);
 }
 
+/** With a key of its own. */
+export function tokensFor(store: Store, clock: Clock): ServiceAccountTokens {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  return new ServiceAccountTokens({ signer: new TokenSigner(privateKey), store, clock });
+}
+
 export interface TestApi {
   readonly app: FastifyInstance;
   readonly store: Store;
@@ -88,6 +97,7 @@ export async function startApi(t: Test, changes: Partial<AppOptions> = {}): Prom
     decoder,
     kinds,
     podOperations: pods,
+    tokens: tokensFor(store, clock),
     objects: new ObjectApi({ store, podOperations: pods, nodeName, kinds, audit: () => undefined }, clock),
     longRunning: new LongRunning(10),
     watchLimits: defaultWatchStreamLimits,

@@ -19,8 +19,11 @@ const facts = {
   sources: {
     configMap: (name: string) => (name === 'map' ? configMap : undefined),
     secret: (name: string) => (name === 'secret' ? secret : undefined),
+    serviceAccount: () => undefined,
   },
   allocatable: { cpu: '4', memory: '8Gi' },
+  token: ({ audience }: { audience: string }) => (audience === 'missing' ? undefined : `token for ${audience}`),
+  tokensDueAtMs: () => undefined,
 };
 const pod: Pod = {
   apiVersion: 'v1',
