@@ -1,6 +1,6 @@
 import * as grpc from '@grpc/grpc-js';
 import type { TasksClient } from './generated/containerd/services/tasks/v1/Tasks.ts';
-import { isDeadlineExceeded, isNotFound, isUnimplemented, toRuntimeError } from './runtime-error.ts';
+import { isNotFound, isUnimplemented, toRuntimeError } from './runtime-error.ts';
 
 /** Where containerd keeps what its CRI service made. */
 const CRI_NAMESPACE = 'k8s.io';
@@ -41,9 +41,11 @@ export async function signalTask(
 ): Promise<boolean> {
   try {
     await call('Kill', (...rest) => tasks.Kill({ containerId, signal: number }, ...rest), { signal });
-    const options = { signal, timeoutMs: graceMs };
+    // Not a deadline of the call: containerd answers one that has passed with any kind of error.
+    const over = AbortSignal.timeout(graceMs);
+    const options = { signal: signal ? AbortSignal.any([signal, over]) : over, timeoutMs: graceMs + TIMEOUT_MS };
     await call('Wait', (...rest) => tasks.Wait({ containerId }, ...rest), options).catch((error: unknown) => {
-      if (!isDeadlineExceeded(error)) throw error;
+      if (!over.aborted || signal?.aborted) throw error;
     });
     return true;
   } catch (error) {

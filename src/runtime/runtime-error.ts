@@ -33,10 +33,6 @@ export function isNotFound(error: unknown): boolean {
   return error instanceof RuntimeError && error.code === 'NOT_FOUND';
 }
 
-export function isDeadlineExceeded(error: unknown): boolean {
-  return error instanceof RuntimeError && error.code === 'DEADLINE_EXCEEDED';
-}
-
 /** The object is in a state in which this cannot be done to it. */
 export function isFailedPrecondition(error: unknown): boolean {
   return error instanceof RuntimeError && error.code === 'FAILED_PRECONDITION';

@@ -57,6 +57,19 @@ t.test('scratch-in-memory has a small file system in memory and no privilege', a
   t.match(log, 'uid=65534 gid=65534');
 });
 
+t.test('graceful-shutdown serves for three more seconds, and its sidecar for longer', async (t) => {
+  await create('graceful-shutdown');
+  const { status } = await daemon.waitForExistingPod('graceful', isReady);
+  t.match(await daemon.containerLog('graceful', 'log'), 'the server answers');
+  const deleted = daemon.deletePod('graceful');
+  const start = performance.now();
+  const response = await fetch(`http://${status?.podIP}:8080/`);
+  t.equal(await response.text(), 'hello\n', 'it serves though it is being deleted');
+  await deleted;
+  const seconds = (performance.now() - start) / 1000;
+  t.ok(seconds > 2.5 && seconds < 15, `${seconds} s`);
+});
+
 t.test('init-and-sidecar is prepared before it serves', async (t) => {
   await create('init-and-sidecar');
   const { status } = await daemon.waitForExistingPod('prepared', isReady);
