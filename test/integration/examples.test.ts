@@ -60,7 +60,9 @@ t.test('scratch-in-memory has a small file system in memory and no privilege', a
 t.test('graceful-shutdown serves for three more seconds, and its sidecar for longer', async (t) => {
   await create('graceful-shutdown');
   const { status } = await daemon.waitForExistingPod('graceful', isReady);
-  t.match(await daemon.containerLog('graceful', 'log'), 'the server answers');
+  await waitFor('the hook to be told', async () =>
+    (await daemon.containerLog('graceful', 'log')).includes('the server answers'),
+  );
   const deleted = daemon.deletePod('graceful');
   const start = performance.now();
   const response = await fetch(`http://${status?.podIP}:8080/`);
