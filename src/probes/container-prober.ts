@@ -34,7 +34,7 @@ export interface ContainerProberOptions {
   readonly startedAtNanos: bigint;
   readonly isRestarted: boolean;
   readonly known: KnownStatus | undefined;
-  /** Adds to a probe's first delay, given its period, milliseconds. */
+  /** Delays those probes that ask from the beginning, given their period, milliseconds. */
   readonly extraDelayMs: (periodMs: number) => number;
   readonly prober: Pick<Prober, 'ask'>;
   readonly recorder: Pick<EventRecorder, 'event'>;
@@ -60,6 +60,7 @@ export class ContainerProber {
   #states: ProbeStates;
   #result: ContainerProbes;
   #probed: ProbedPod;
+  #isNew = true;
 
   constructor(options: ContainerProberOptions, probed: ProbedPod) {
     const { container, known, isRestarted } = options;
@@ -79,15 +80,16 @@ export class ContainerProber {
   /** Begins, stops or goes on with each probe, as the pod is now. */
   update(probed: ProbedPod): void {
     this.#probed = probed;
-    this.#startAndStop();
+    this.#startAndStop(this.#isNew ? this.#options.extraDelayMs : () => 0);
+    this.#isNew = false;
   }
 
   stop(): void {
     for (const loop of this.#loops.values()) loop.stop();
   }
 
-  #startAndStop(): void {
-    const { container, startedAtNanos, clock, extraDelayMs } = this.#options;
+  #startAndStop(extraDelayMs: (periodMs: number) => number): void {
+    const { container, startedAtNanos, clock } = this.#options;
     for (const [kind, loop] of this.#loops) {
       const probe = probeOf(container, kind);
       const isWanted = isAsking(kind, this.#states) && (kind === 'readiness' || !this.#probed.isStopping);
@@ -121,7 +123,7 @@ export class ContainerProber {
     if (outcome.kind === 'unknown' || !probe || !state) return;
     this.#states = { ...this.#states, [kind]: afterAnswer(state, probe, outcome.kind) };
     const result = containerProbes(container, this.#states, isRestarted);
-    this.#startAndStop();
+    this.#startAndStop(() => 0);
     if (isDeepStrictEqual(result, this.#result)) return;
     this.#result = result;
     onChange();

@@ -167,6 +167,17 @@ t.test('what was ready before a restart of the daemon is ready, and is asked at 
   t.match(sync([fresh({ id: 'a1' })]).get('a1'), { isReady: false }, 'another container is not');
 });
 
+t.test('what starts soon after a restart of the daemon is asked at once whether it is ready', async (t) => {
+  const status = {
+    containerStatuses: [{ name: 'a', containerID: 'x://a0', ready: false, started: false, state: { running: {} } }],
+  } as unknown as Pod['status'] & object;
+  const probes = { startupProbe: { ...probe }, readinessProbe: { ...probe, periodSeconds: 60 } };
+  const { world, advance, start } = setUp(t, probes, { status, random: 0.9 });
+  await start();
+  await advance(2.2);
+  t.strictSame(world.asked, ['startup a0 at 1', 'readiness a0 at 1']);
+});
+
 t.test('events say what happened, and what repeats itself is said again after 5 s', async (t) => {
   const { world, advance, start } = setUp(t, { readinessProbe: { ...probe, periodSeconds: 1 } });
   world.answers.readiness = FAILURE;
