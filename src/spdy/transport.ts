@@ -24,6 +24,12 @@ export interface TransportEvents {
   onClose(error: Error | undefined): void;
 }
 
+/**
+ * What may wait to be written. More than a socket's own mark: where all cores are busy, every wait for the other side
+ * costs a turn of the scheduler, and there are several sides.
+ */
+export const MAX_QUEUED_BYTES = 256 * 1024;
+
 export function socketTransport(socket: Duplex): Transport {
   return {
     write: (parts) => {
@@ -31,7 +37,7 @@ export function socketTransport(socket: Duplex): Transport {
       socket.cork();
       for (const part of parts) socket.write(part);
       socket.uncork();
-      return !socket.writableNeedDrain;
+      return socket.writableLength < MAX_QUEUED_BYTES;
     },
     get bufferedBytes() {
       return socket.writableLength;

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
-import type { Transport } from '../../spdy/transport.ts';
+import { MAX_QUEUED_BYTES, type Transport } from '../../spdy/transport.ts';
 
 /** A client sends its stdin in messages of 32 KiB; some send a small file in one. */
 const maxMessageBytes = 8 * 1024 * 1024;
@@ -43,8 +43,10 @@ export function acceptWebSocket(
       maxPayload: maxMessageBytes,
       skipUTF8Validation: true,
       closeTimeout: closeTimeoutMs,
-      handleProtocols: () => protocol,
     } as ConstructorParameters<typeof WebSocketServer>[0]);
+    // Kubernetes' SPDY/3.1+portforward.k8s.io is no token, and ws would refuse it: we have chosen already.
+    delete request.headers['sec-websocket-protocol'];
+    server.on('headers', (headers) => headers.push(`Sec-WebSocket-Protocol: ${protocol}`));
     // A handshake that ws refuses: it answers and closes.
     server.on('wsClientError', (_error, refused) => {
       refused.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
@@ -70,7 +72,7 @@ function connectionOf(webSocket: WebSocket, socket: Duplex): WebSocketConnection
     send: (parts) => {
       if (webSocket.readyState !== webSocket.OPEN) return true;
       webSocket.send(Buffer.concat(parts));
-      return !socket.writableNeedDrain;
+      return socket.writableLength < MAX_QUEUED_BYTES;
     },
     get bufferedBytes() {
       return socket.writableLength;
