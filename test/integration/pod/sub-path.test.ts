@@ -189,6 +189,45 @@ t.test('a container that swaps its part for a link does not come up again', asyn
   t.notOk(existsSync(directoryOf(pod)));
 });
 
+t.test('a file of a ConfigMap, which lies behind links of the daemon', async (t) => {
+  const path = '/api/v1/namespaces/default/configmaps';
+  const body = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'app' }, data: { 'app.conf': 'one' } };
+  await daemon.api.expectOk('POST', path, { body });
+  const mount = (subPath: string, mountPath: string) => ({ name: 'config', mountPath, subPath });
+  await daemon.createPod(
+    podManifest(
+      'config',
+      [
+        {
+          name: 'a',
+          command: shell('echo "file=$(cat /etc/app.conf)"; echo "other=$(ls /other | wc -l)"; echo facts=done'),
+          volumeMounts: [mount('app.conf', '/etc/app.conf'), mount('not-there', '/other')],
+        },
+      ],
+      { volumes: [{ name: 'config', configMap: { name: 'app' } }] },
+    ),
+  );
+  const pod = await daemon.waitForExistingPod('config', isReady);
+  const factsOf = () =>
+    waitFor('its facts', async () => {
+      const found = parseFacts(await daemon.containerLog('config', 'a'));
+      return found.facts === 'done' ? found : undefined;
+    });
+  t.match(await factsOf(), { file: 'one', other: '0' }, 'what is missing is an empty directory, as with a kubelet');
+
+  await t.test('of another version after a restart of the container', async (t) => {
+    await daemon.api.expectOk('PUT', `${path}/app`, { body: { ...body, data: { 'app.conf': 'two' } } });
+    const file = join(directoryOf(pod), 'volumes/kubernetes.io~configmap/config/app.conf');
+    await waitFor('the new version', async () => readFileSync(file, 'utf8') === 'two', 90_000);
+    process.kill(pidOf(pod, 'a'), 'SIGKILL');
+    await daemon.waitForExistingPod('config', (seen) => statusOf(seen, 'a').restartCount === 1 && isReady(seen));
+    t.match(await factsOf(), { file: 'two' });
+    t.equal((await subPathMounts(pod)).length, 2);
+  });
+  await daemon.deletePod('config');
+  t.notOk(existsSync(directoryOf(pod)));
+});
+
 t.test('a way that no manifest may have', async (t) => {
   for (const field of ['subPath', 'subPathExpr']) {
     for (const path of ['..', 'a/../..', '/etc', 'a\0b']) {
