@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { chmod, glob, mkdir, readFile } from 'node:fs/promises';
 import { hostname, release } from 'node:os';
 import { join } from 'node:path';
+import { Registry } from 'prom-client';
 import packageJson from '../package.json' with { type: 'json' };
 import { Decoder } from './api/decode/decode.ts';
 import type { KindDefinition } from './api/kind.ts';
@@ -43,6 +44,7 @@ import { PROBE_USER_AGENT, Prober } from './probes/prober.ts';
 import { type CgroupDriver, runtimeCgroupDriver } from './runtime/cgroup-driver.ts';
 import { MASKED_PATHS } from './runtime/container-config.ts';
 import { CriClient } from './runtime/cri-client.ts';
+import { registerEventStreamMetric } from './runtime/event-metrics.ts';
 import { EventStream } from './runtime/event-stream.ts';
 import { HealthClient } from './runtime/health-client.ts';
 import { PodCache } from './runtime/pod-cache.ts';
@@ -511,7 +513,10 @@ class MiniKubelet implements Daemon {
     // Who listens on all addresses is asked for by any of them.
     const extraNames = ['0.0.0.0', '::'].includes(address) ? this.#hostIPs : [];
     const tls = { host: address, port, pkiDirectory: join(stateDirectory, 'pki'), kubeconfigPath, extraNames };
+    const registry = new Registry();
+    registerEventStreamMetric(registry, () => this.#events?.state);
     return new ApiServer({
+      registry,
       config: {
         socketPath,
         tls: enableServer && port > 0 ? tls : undefined,

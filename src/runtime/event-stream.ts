@@ -20,7 +20,17 @@ export interface EventStreamOptions {
 }
 
 const RETRY_MIN_MS = 100;
-const RETRY_MAX_MS = 3000;
+/** While there is no stream, every attempt to open one is a relist: so often as a kubelet without events. */
+const RETRY_MAX_MS = 1000;
+/** A stream tells nothing when it is opened: one that has not failed for this long is there. */
+const SETTLED_MS = 500;
+/** Where the events come from, and whether they come. */
+export interface EventStreamState {
+  readonly source: 'cri' | 'containerd' | 'none';
+  /** False while changes are only seen by relisting. */
+  readonly isFollowing: boolean;
+}
+
 /** Everything of containers that CRI made, in containerd's filter language. */
 const CONTAINERD_FILTERS = [
   'namespace==k8s.io,topic=="/tasks/start"',
@@ -37,9 +47,15 @@ export class EventStream {
   readonly #options: EventStreamOptions;
   readonly #stop = new AbortController();
   #running: Promise<void> | undefined;
+  #state: EventStreamState = { source: 'cri', isFollowing: false };
+  #isLossTold = false;
 
   constructor(options: EventStreamOptions) {
     this.#options = options;
+  }
+
+  get state(): EventStreamState {
+    return this.#state;
   }
 
   start(): void {
@@ -55,9 +71,11 @@ export class EventStream {
     const { logger, onGap } = this.#options;
     const { signal } = this.#stop;
     let retryMs = RETRY_MIN_MS;
-    let source: 'cri' | 'containerd' | 'none' = 'cri';
+    let source: EventStreamState['source'] = 'cri';
     while (!signal.aborted) {
       const openedAt = performance.now();
+      const following: EventStreamState = { source, isFollowing: source !== 'none' };
+      const settled = setTimeout(() => this.#settled(following), SETTLED_MS);
       onGap();
       try {
         if (source === 'cri') await this.#followCri(signal);
@@ -70,7 +88,10 @@ export class EventStream {
           logger.debug({ source }, 'the runtime has no such event stream, trying the next source');
           continue;
         }
-        logger.warn({ cause: error.message, source }, 'lost the runtime event stream, opening it again');
+        this.#lost(source, error);
+      } finally {
+        clearTimeout(settled);
+        this.#state = { source, isFollowing: false };
       }
       if (signal.aborted || source === 'none') continue;
       retryMs = performance.now() - openedAt > RETRY_MAX_MS ? RETRY_MIN_MS : Math.min(retryMs * 2, RETRY_MAX_MS);
@@ -78,6 +99,23 @@ export class EventStream {
       // The runtime that comes back may be another one.
       source = 'cri';
     }
+  }
+
+  #settled(state: EventStreamState): void {
+    this.#state = state;
+    if (state.isFollowing && this.#isLossTold)
+      this.#options.logger.info({ source: state.source }, 'the runtime event stream is back');
+    if (state.isFollowing) this.#isLossTold = false;
+  }
+
+  /** Told once for each time that it is lost, however long it takes to come back. */
+  #lost(source: EventStreamState['source'], error: RuntimeError): void {
+    if (this.#isLossTold) return;
+    this.#isLossTold = true;
+    this.#options.logger.warn(
+      { cause: error.message, source },
+      'lost the runtime event stream: what the runtime has is listed every second until the stream is back',
+    );
   }
 
   #followCri(signal: AbortSignal): Promise<void> {
