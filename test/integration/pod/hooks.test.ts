@@ -235,6 +235,27 @@ t.test('a change of the image stops the container with its hook', async (t) => {
   t.strictSame(what(timeline()), ['a start', 'a pre', 'a term', 'a start'], String(timeline()));
 });
 
+t.test('a failed liveness probe stops the container with its hook, in the grace period of the probe', async (t) => {
+  const timeline = await create(
+    'unwell',
+    [
+      {
+        ...logged('a', { preStop: execHook(`${note('a', 'pre')}; sleep 600`) }),
+        livenessProbe: {
+          exec: { command: ['false'] },
+          periodSeconds: 1,
+          failureThreshold: 1,
+          terminationGracePeriodSeconds: 2,
+        },
+      },
+    ],
+    { terminationGracePeriodSeconds: 600 },
+  );
+  await waitFor('its end', () => timeline().count('a', 'term') > 0, 20_000);
+  t.strictSame(what(timeline()).slice(0, 3), ['a start', 'a pre', 'a term'], String(timeline()));
+  await daemon.deletePod('unwell', { gracePeriodSeconds: 0 });
+});
+
 t.test('the hook of a pod whose object is lost is found on its container', async (t) => {
   const timeline = await create('lost', [logged('a', { preStop: execHook(note('a', 'pre')) })]);
   await daemon.waitForExistingPod('lost', isReady);
