@@ -1,7 +1,8 @@
-import { rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import type { Event } from '../../../src/api/event.ts';
+import type { Secret } from '../../../src/api/secret.ts';
 import { startContainerd, wantedContainerd } from '../support/containerd.ts';
 import { startDaemon } from '../support/daemon.ts';
 import { waitFor } from '../support/wait.ts';
@@ -127,6 +128,18 @@ t.test('a file brings a pod and what it needs, and takes both away', async (t) =
   rmSync(file);
   await daemon.waitForPod(name, (pod) => pod === undefined);
   t.equal((await daemon.api.request('GET', path('secrets', 'static'))).status, 404);
+});
+
+t.test('the keys of the Secrets are changed without losing any', async (t) => {
+  const keys = () => readFileSync(join(daemon.stateDir, 'secrets.key'), 'utf8').match(/^[0-9a-f]{8} /gm) ?? [];
+  const [first] = keys();
+  const rotated = await daemon.runProgram(['secrets', 'rotate-key', '--config', daemon.configFile]);
+  t.match(rotated, { exitCode: 0, stdout: /restart mini-kubelet/ });
+  t.same(keys().slice(1), [first]);
+  await daemon.restart();
+  t.match(daemon.log(), 'Secrets were encrypted anew');
+  const { data } = await daemon.api.expectOk<Secret>('GET', path('secrets', 'password'));
+  t.equal(Buffer.from(data?.password ?? '', 'base64').toString(), canary);
 });
 
 t.test('no secret is in the log, in an event, or on the disk', async (t) => {

@@ -201,6 +201,42 @@ t.test('containers cannot change the files, and root cannot lead the daemon astr
   await daemon.deletePod('attacker');
 });
 
+t.test('processes of another user read them by the group of the pod, also what came later', async (t) => {
+  await daemon.createPod(
+    podManifest(
+      'group',
+      [
+        {
+          name: 'a',
+          command: watchFiles,
+          volumeMounts: [
+            { name: 'map', mountPath: '/v/map' },
+            { name: 'secret', mountPath: '/v/secret' },
+          ],
+        },
+      ],
+      {
+        securityContext: { runAsUser: 1000, runAsGroup: 1000, fsGroup: 2000 },
+        volumes: [
+          { name: 'map', configMap: { name: 'settings', defaultMode: 0o600 } },
+          { name: 'secret', secret: { secretName: 'password', defaultMode: 0o400 } },
+        ],
+      },
+    ),
+  );
+  t.match(await waitForLog('group', './map/color'), './secret/password 440 after');
+  const pod = await daemon.getPod('group');
+  const content = readlinkSync(join(volumesOf(pod), 'kubernetes.io~secret/secret/..data'));
+  await patch('configmaps', 'settings', { data: { color: 'group' } });
+  await waitForLog('group', './map/color 640 group');
+  t.equal(
+    readlinkSync(join(volumesOf(pod), 'kubernetes.io~secret/secret/..data')),
+    content,
+    'what the group may read is not taken for a change',
+  );
+  await daemon.deletePod('group');
+});
+
 t.test('nothing is left on the disk after the end, links are not followed, and no secret was ever there', async (t) => {
   const pod = await daemon.getPod('files');
   const outside = join(daemon.root.path, 'outside');
