@@ -14,6 +14,7 @@ import { LongRunning } from './http/long-running.ts';
 import type { Peer } from './identity.ts';
 import { certificateIdentity, listenOnTls, secureContext } from './listeners/tls-listener.ts';
 import { listenOnUnixSocket } from './listeners/unix-listener.ts';
+import { NamespaceDeletion } from './objects/namespace-deletion.ts';
 import { NamespaceObjects } from './objects/namespace-objects.ts';
 import { ObjectApi } from './objects/object-api.ts';
 import { ensureSystemNamespaces } from './objects/strategies.ts';
@@ -75,6 +76,7 @@ export class ApiServer {
   readonly #options: ApiServerOptions;
   readonly #longRunning = new LongRunning(maxLongRunning);
   readonly #namespaceObjects: NamespaceObjects;
+  readonly #namespaceDeletion: NamespaceDeletion;
   #app: FastifyInstance | undefined;
   #unixServer: Server | undefined;
   #tlsServer: TlsServer | undefined;
@@ -84,12 +86,14 @@ export class ApiServer {
   constructor(options: ApiServerOptions) {
     this.#options = options;
     this.#namespaceObjects = new NamespaceObjects(options);
+    this.#namespaceDeletion = new NamespaceDeletion(options, options.logger);
   }
 
   async start(): Promise<void> {
     const { store, clock, config, logger } = this.#options;
     ensureSystemNamespaces(store, new Date(clock.now()).toISOString().replace(/\.\d+Z$/, 'Z'));
     this.#namespaceObjects.start();
+    this.#namespaceDeletion.start();
     const app = this.#buildApp();
     this.#app = app;
     await app.ready();
@@ -108,17 +112,18 @@ export class ApiServer {
   async stop(): Promise<void> {
     clearInterval(this.#pkiTimer);
     this.#namespaceObjects.stop();
+    this.#namespaceDeletion.stop();
     this.#longRunning.endAll();
     await Promise.all([this.#unixServer, this.#tlsServer].map((server) => server && closeServer(server)));
     await this.#app?.close();
   }
 
   #buildApp(): FastifyInstance {
-    const { store, podOperations, nodeName, kinds, clock, config, version, logger } = this.#options;
+    const { store, podOperations, nodeName, clock, config, version, logger } = this.#options;
     const audit = (pod: string, message: string) => logger.info({ pod, message }, 'audit of a pod');
     return buildApp({
       ...this.#options,
-      objects: new ObjectApi({ store, podOperations, nodeName, kinds, audit }, clock),
+      objects: new ObjectApi({ store, podOperations, nodeName, audit }, clock),
       longRunning: this.#longRunning,
       watchLimits: defaultWatchStreamLimits,
       streamIdleTimeoutMs: config.streamIdleTimeoutMs,

@@ -105,8 +105,9 @@ export class StaticObjects {
     const { namespace } = object.metadata;
     const existing = store.get(kind, namespace, object.metadata.name);
     if (!existing) {
-      if (!store.get(namespaceKind, undefined, namespace ?? ''))
-        return `the namespace ${namespace} of the ${name} does not exist`;
+      const there = store.get(namespaceKind, undefined, namespace ?? '');
+      if (!there) return `the namespace ${namespace} of the ${name} does not exist`;
+      if (there.metadata.deletionTimestamp) return `the namespace ${namespace} of the ${name} is being deleted`;
       store.create(kind, this.#stored(object, file));
       logger.info({ object: name, file }, 'an object was made from its manifest');
       return undefined;

@@ -156,6 +156,9 @@ export class StaticPods {
     const { store } = this.#options;
     const namespace = store.get(namespaceKind, undefined, pod.metadata.namespace ?? '');
     if (!namespace) return `the namespace ${pod.metadata.namespace} of the pod ${name} does not exist`;
+    if (namespace.metadata.deletionTimestamp) {
+      return `the namespace ${pod.metadata.namespace} of the pod ${name} is being deleted`;
+    }
     const { runtimeClassName } = pod.spec;
     const runtimeClass = runtimeClassName ? store.get(runtimeClassKind, undefined, runtimeClassName) : undefined;
     const forbidden =

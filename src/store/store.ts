@@ -396,7 +396,8 @@ function matcherOf<T>(options: {
     (namespace === undefined || object.metadata.namespace === namespace) && (!filter || filter(object as T));
 }
 
-function checkPreconditions(
+/** @throws StatusError Conflict when the object is another, or in another state, than a client wants. */
+export function checkPreconditions(
   kind: KindDefinition<KubeObject>,
   current: KubeObject,
   wanted: { uid?: string | undefined; resourceVersion?: string | undefined },

@@ -16,6 +16,7 @@ import type { WriteOptions } from '../request/write-options.ts';
 import { type DecodedBody, readObject, readPatched } from './body.ts';
 import { readContinueToken, writeContinueToken } from './continue-token.ts';
 import { checkNamesMatch, keepSystemMetadata, setNewMetadata } from './metadata.ts';
+import { checkNotTerminating } from './namespace-deletion.ts';
 import { type Strategy, type StrategyContext, strategyFor } from './strategies.ts';
 
 /** Which object a request is about. */
@@ -93,8 +94,10 @@ export class ObjectApi {
     const now = this.#clock.now();
     kind.prepareForCreate(object);
     this.#name(kind, object, namespace, now);
-    if (namespace !== undefined && !store.get(namespaceKind, undefined, namespace)) {
-      throw notFound(namespaceKind, namespace);
+    if (namespace !== undefined) {
+      const there = store.get(namespaceKind, undefined, namespace);
+      if (!there) throw notFound(namespaceKind, namespace);
+      checkNotTerminating(there, kind, (object.metadata.name ?? '').slice(0, maxShownName));
     }
     kind.applyDefaults(object);
     const strategy = this.#strategy(kind);
@@ -131,7 +134,7 @@ export class ObjectApi {
   delete(target: Target, options: DeleteOptions): KubeObject | Status {
     const object = this.get(target);
     if (options.dryRun) return object;
-    return this.#strategy(target.kind).delete(object, options);
+    return this.#strategy(target.kind).delete(object, options, this.#now());
   }
 
   /** @returns the objects as they were; some may take their time to go. */
@@ -139,7 +142,8 @@ export class ObjectApi {
     const { items } = this.list(collection, list);
     if (options.dryRun) return items;
     const strategy = this.#strategy(collection.kind);
-    for (const item of items) strategy.delete(item, options);
+    const now = this.#now();
+    for (const item of items) strategy.delete(item, options, now);
     return items;
   }
 
@@ -173,6 +177,10 @@ export class ObjectApi {
       if (!isGenerated || attempt === 8 || !this.#context.store.get(kind, namespace, name)) return;
       object.metadata.name = '';
     }
+  }
+
+  #now(): string {
+    return new Date(this.#clock.now()).toISOString().replace(/\.\d+Z$/, 'Z');
   }
 
   #strategy(kind: AnyKind): Strategy {

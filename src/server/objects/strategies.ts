@@ -8,11 +8,12 @@ import type { Pod } from '../../api/pod.ts';
 import { applyRuntimeClass } from '../../api/pod-runtime-class.ts';
 import { existingPodWarnings, isSignificantChange, judgePod } from '../../api/pod-security/evaluate.ts';
 import { securityPolicy } from '../../api/pod-security/policy.ts';
-import { conflict, forbidden, type StatusError } from '../../api/status-error.ts';
-import type { Store } from '../../store/store.ts';
+import { forbidden, type StatusError } from '../../api/status-error.ts';
+import { checkPreconditions, type Store } from '../../store/store.ts';
 import type { PodOperations } from '../pod-operations.ts';
 import type { AnyKind } from '../representation.ts';
 import type { DeleteOptions } from '../request/delete-options.ts';
+import { terminating } from './namespace-deletion.ts';
 import { DEFAULT_ACCOUNT } from './namespace-objects.ts';
 
 export interface StrategyContext {
@@ -20,8 +21,6 @@ export interface StrategyContext {
   readonly podOperations: PodOperations;
   /** Of the one node there is. */
   readonly nodeName: string;
-  /** All kinds: what goes with its namespace is among them. */
-  readonly kinds: readonly AnyKind[];
   /** Notes what a namespace's policy wants to have noted of a pod. */
   audit(pod: string, message: string): void;
 }
@@ -42,8 +41,8 @@ export interface Strategy<T extends KubeObject = KubeObject> {
    * @returns warnings for the client. @throws StatusError Forbidden.
    */
   admit(object: T, current: T | undefined): readonly string[];
-  /** Deletes, or begins to. The object exists. @returns what the client gets. */
-  delete(object: T, options: DeleteOptions): KubeObject | Status;
+  /** Deletes, or begins to. The object exists. `now`: RFC 3339. @returns what the client gets. */
+  delete(object: T, options: DeleteOptions, now: string): KubeObject | Status;
 }
 
 /** Namespaces that are always there. */
@@ -116,7 +115,7 @@ function requireAccount(store: Store, pod: Pod): void {
   throw forbiddenPod(pod, lookup);
 }
 
-function namespaceStrategy({ store, kinds }: StrategyContext): Strategy<Namespace> {
+function namespaceStrategy({ store }: StrategyContext): Strategy<Namespace> {
   return {
     complete: (namespace) => {
       namespace.status = { phase: 'Active' };
@@ -128,7 +127,7 @@ function namespaceStrategy({ store, kinds }: StrategyContext): Strategy<Namespac
       const pods = store.list(podKind, { namespace: metadata.name }).items;
       return existingPodWarnings(metadata.name, pods, enforce, securityPolicy(current.metadata.labels).enforce);
     },
-    delete: (namespace, options) => {
+    delete: (namespace, options, now) => {
       const { name } = namespace.metadata;
       if (systemNamespaces.some((system) => system === name)) {
         throw forbidden(`namespaces ${JSON.stringify(name)} is forbidden: this namespace may not be deleted`, {
@@ -136,16 +135,10 @@ function namespaceStrategy({ store, kinds }: StrategyContext): Strategy<Namespac
           kind: namespaceKind.plural,
         });
       }
-      // Pods take their time, so they must be gone before; everything else goes with its namespace.
-      if (store.list(podKind, { namespace: name }).items.length > 0) {
-        throw conflict(namespaceKind, name, 'the namespace still has pods; delete them first');
-      }
-      for (const kind of kinds.filter(({ namespaced }) => namespaced)) {
-        for (const { metadata } of store.list(kind, { namespace: name }).items) {
-          store.delete(kind, name, metadata.name, {}, { durable: false });
-        }
-      }
-      return remove(store, namespaceKind as AnyKind, namespace, options);
+      return store.update(namespaceKind, undefined, name, (current) => {
+        checkPreconditions(namespaceKind as AnyKind, current, options);
+        return terminating(current, now);
+      });
     },
   };
 }

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
-import { nodeKind } from '../../../src/api/kinds.ts';
+import { nodeKind, podKind } from '../../../src/api/kinds.ts';
 import { startServer } from '../server/server.ts';
 import { kubectl as runKubectl } from '../support/kubectl.ts';
 
@@ -68,6 +68,11 @@ for (const suite of suites) {
     t.match(await ok(['create', 'serviceaccount', 'robot']), 'serviceaccount/robot created');
     t.match(await object('sa', 'robot'), { metadata: { name: 'robot', namespace: 'default' } });
 
+    const token = await ok(['create', 'token', 'robot', '--duration=20m', '--audience=https://one.example']);
+    const claims = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
+    t.match(claims, { sub: 'system:serviceaccount:default:robot', aud: ['https://one.example'] });
+    t.equal(claims.exp - claims.iat, 1200);
+
     t.match(await ok(['create', 'namespace', 'mine']), 'namespace/mine created');
     t.match(await object('ns', 'mine'), {
       metadata: { labels: { 'kubernetes.io/metadata.name': 'mine' } },
@@ -82,6 +87,25 @@ for (const suite of suites) {
     t.match((await run(['create', 'cm', 'x', '-n', 'nowhere'])).stderr, 'namespaces "nowhere" not found');
     t.match((await run(['create', 'cm', 'A_b'])).stderr, /ConfigMap "A_b" is invalid: metadata.name: Invalid value/);
     t.match((await run(['create', 'ns', 'a.b'])).stderr, /Namespace "a.b" is invalid/);
+  });
+
+  t.test(`kubectl of ${suite}: delete a namespace with a pod in it`, async (t) => {
+    const { ok, run, store } = await start(t, suite);
+    await ok(['create', 'ns', 'mine']);
+    await ok(['run', 'web', '--image=busybox:1.36', '-n', 'mine']);
+    await ok(['create', 'cm', 'settings', '-n', 'mine']);
+    await ok(['delete', 'ns', 'mine', '--wait=false']);
+    t.match(await ok(['get', 'ns', 'mine']), /mine +Terminating/);
+    t.match(
+      (await run(['create', 'cm', 'late', '-n', 'mine'])).stderr,
+      'configmaps "late" is forbidden: unable to create new content in namespace mine because it is being terminated',
+    );
+    const gone = ok(['wait', '--for=delete', 'ns/mine', '--timeout=30s']);
+    store.delete(podKind, 'mine', 'web');
+    await gone;
+    t.match((await run(['get', 'ns', 'mine'])).stderr, 'namespaces "mine" not found');
+    t.equal(await ok(['get', 'cm', '-n', 'mine', '-o', 'name']), '');
+    t.match((await run(['delete', 'ns', 'default'])).stderr, 'this namespace may not be deleted');
   });
 
   t.test(`kubectl of ${suite}: debug a node`, async (t) => {

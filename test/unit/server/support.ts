@@ -11,6 +11,7 @@ import { internalError } from '../../../src/api/status-error.ts';
 import { type AppOptions, buildApp } from '../../../src/server/http/app.ts';
 import { LongRunning } from '../../../src/server/http/long-running.ts';
 import { unixIdentity } from '../../../src/server/identity.ts';
+import { NamespaceDeletion } from '../../../src/server/objects/namespace-deletion.ts';
 import { ObjectApi } from '../../../src/server/objects/object-api.ts';
 import { ensureSystemNamespaces } from '../../../src/server/objects/strategies.ts';
 import type { ContainerRun, LogOptions, PodOperations } from '../../../src/server/pod-operations.ts';
@@ -98,7 +99,7 @@ export async function startApi(t: Test, changes: Partial<AppOptions> = {}): Prom
     kinds,
     podOperations: pods,
     tokens: tokensFor(store, clock),
-    objects: new ObjectApi({ store, podOperations: pods, nodeName, kinds, audit: () => undefined }, clock),
+    objects: new ObjectApi({ store, podOperations: pods, nodeName, audit: () => undefined }, clock),
     longRunning: new LongRunning(10),
     watchLimits: defaultWatchStreamLimits,
     streamIdleTimeoutMs: 60_000,
@@ -114,7 +115,10 @@ export async function startApi(t: Test, changes: Partial<AppOptions> = {}): Prom
     ...changes,
   });
   await app.ready();
+  const namespaceDeletion = new NamespaceDeletion({ store, podOperations: pods, kinds }, logger);
+  namespaceDeletion.start();
   t.teardown(async () => {
+    namespaceDeletion.stop();
     await app.close();
     await decoder.stop();
     store.close();

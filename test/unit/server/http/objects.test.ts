@@ -1,4 +1,5 @@
 import t from 'tap';
+import { configMapKind, podKind } from '../../../../src/api/kinds.ts';
 import { internalError } from '../../../../src/api/status-error.ts';
 import { addNode, nodeName, podManifest, podsUrl, setStatus, startApi, time } from '../support.ts';
 
@@ -443,8 +444,8 @@ t.test('tables and metadata for those who ask for them', async (t) => {
   t.equal((await request('GET', podsUrl, undefined, { accept: 'text/html' })).code, 406);
 });
 
-t.test('namespaces come and go, but not with pods in them', async (t) => {
-  const { request } = await startApi(t);
+t.test('a namespace goes with everything in it, its pods first', async (t) => {
+  const { request, store } = await startApi(t);
   const url = '/api/v1/namespaces';
   const created = await request('POST', url, { metadata: { name: 'mine' } });
   t.equal(created.code, 201);
@@ -453,15 +454,31 @@ t.test('namespaces come and go, but not with pods in them', async (t) => {
     metadata: { labels: { 'kubernetes.io/metadata.name': 'mine' } },
   });
   await request('POST', `${url}/mine/pods`, podManifest('web'));
-  t.match((await request('DELETE', `${url}/mine`)).body, { code: 409, message: /still has pods/ });
-  t.match((await request('DELETE', `${url}/default`)).body, { code: 403 });
-  await request('POST', url, { metadata: { name: 'empty' } });
-  t.match((await request('DELETE', `${url}/empty`)).body, {
-    kind: 'Status',
-    status: 'Success',
-    details: { name: 'empty', kind: 'namespaces' },
+  await request('POST', `${url}/mine/configmaps`, { metadata: { name: 'settings' } });
+  t.match((await request('DELETE', `${url}/default`)).body, {
+    code: 403,
+    message: 'namespaces "default" is forbidden: this namespace may not be deleted',
   });
-  t.equal((await request('GET', `${url}/empty`)).code, 404);
+  const other = { preconditions: { uid: 'another' } };
+  t.match((await request('DELETE', `${url}/mine`, other)).body, { code: 409, message: /UID in precondition/ });
+  const terminating = { status: { phase: 'Terminating' }, metadata: { name: 'mine', deletionTimestamp: time } };
+  t.match(await request('DELETE', `${url}/mine`), { code: 200, body: { kind: 'Namespace', ...terminating } });
+  t.match((await request('DELETE', `${url}/mine`)).body, terminating);
+  t.match((await request('GET', `${url}/mine/pods/web`)).body.metadata, { deletionTimestamp: time });
+  t.equal((await request('GET', `${url}/mine/configmaps/settings`)).code, 200, 'pods may still need it');
+  t.match((await request('POST', `${url}/mine/pods`, podManifest('late'))).body, {
+    code: 403,
+    message: 'pods "late" is forbidden: unable to create new content in namespace mine because it is being terminated',
+    details: { causes: [{ reason: 'NamespaceTerminating', field: 'metadata.namespace' }] },
+  });
+  store.delete(podKind, 'mine', 'web');
+  await new Promise((resolve) => setImmediate(resolve));
+  t.equal((await request('GET', `${url}/mine`)).code, 404);
+  t.equal(store.list(configMapKind, { namespace: 'mine' }).items.length, 0);
+  t.match((await request('POST', `${url}/mine/configmaps`, { metadata: { name: 'settings' } })).body, {
+    code: 404,
+    message: 'namespaces "mine" not found',
+  });
 });
 
 t.test('the node can be labelled, not made or deleted', async (t) => {
