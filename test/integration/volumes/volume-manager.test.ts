@@ -123,7 +123,7 @@ t.test('every volume that fails is named, and the others are made', async (t) =>
     { name: 'good', emptyDir: {} },
     { name: 'absent', hostPath: { path: join(base, 'absent'), type: 'Directory' } },
     { name: 'huge', emptyDir: { medium: 'HugePages' } },
-    { name: 'strange', configMap: { name: 'x' } },
+    { name: 'strange', nfs: { server: 'x', path: '/' } },
   ]);
   const error = await newManager()
     .mountPod(pod)
@@ -136,7 +136,7 @@ t.test('every volume that fails is named, and the others are made', async (t) =>
     message: new RegExp(
       `^MountVolume\\.SetUp failed for volume "absent" : hostPath type check failed: ${base}/absent is not a directory.*` +
         'volume "huge" : emptyDir medium "HugePages" is not supported.*' +
-        'volume "strange" : volumes of type configMap are not supported$',
+        'volume "strange" : volumes of type nfs are not supported$',
     ),
   });
   t.ok(existsSync(join(directoryOf(pod), 'volumes/kubernetes.io~empty-dir/good')));
