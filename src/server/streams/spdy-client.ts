@@ -62,7 +62,7 @@ export class SpdyClient implements StreamClient {
     this.#connection.destroy();
   }
 
-  #opened(stream: SpdyStream, runtime: SpdyConnection, onActivity: () => void): void {
+  #opened(stream: SpdyStream, runtime: SpdyConnection, onActivity: (bytes: number) => void): void {
     const verdict = this.#rules.judge(stream.headers);
     if (verdict.kind === 'refuse') {
       stream.reset(RESET.protocolError);
@@ -80,9 +80,9 @@ export class SpdyClient implements StreamClient {
       counterpart,
       stream,
       () => runtime.pause(),
-      () => {
+      (bytes) => {
         if (isOutcome) this.#isOutcomeTold = true;
-        onActivity();
+        onActivity(bytes);
       },
     );
   }

@@ -7,8 +7,8 @@ export type ChannelName = 'stdin' | 'stdout' | 'stderr' | 'error' | 'resize';
 
 /** What the client's side of a session tells the session. */
 export interface ClientEvents {
-  /** Data went through, in whichever direction. */
-  onActivity(): void;
+  /** So much data went through, in whichever direction. */
+  onActivity(bytes: number): void;
   /** The client is gone, or going. */
   onGone(): void;
 }
@@ -60,10 +60,15 @@ export function channelHeaders(name: ChannelName): Headers {
  * Passes on all that comes on a stream. Holds nothing back: where the other side cannot take more, the whole connection
  * that it came on is paused.
  */
-export function passOn(from: SpdyStream, to: SpdyStream, pauseSender: () => void, onActivity: () => void): void {
+export function passOn(
+  from: SpdyStream,
+  to: SpdyStream,
+  pauseSender: () => void,
+  onActivity: (bytes: number) => void,
+): void {
   from.handle({
     onData: (piece) => {
-      onActivity();
+      onActivity(piece.length);
       if (!to.write(piece)) pauseSender();
     },
     onEnd: () => to.end(),

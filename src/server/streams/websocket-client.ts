@@ -65,7 +65,7 @@ export class WebSocketClient implements StreamClient {
     const channel = Buffer.from([CHANNEL[name]]);
     stream.handle({
       onData: (piece) => {
-        events.onActivity();
+        events.onActivity(piece.length);
         if (name === 'error') this.#isOutcomeTold = true;
         if (!this.#connection.send([channel, piece])) runtime.pause();
       },
@@ -79,7 +79,7 @@ export class WebSocketClient implements StreamClient {
   #receive(message: Buffer, { onActivity }: ClientEvents): boolean {
     const channel = message[0];
     if (channel === undefined) return true;
-    onActivity();
+    onActivity(message.length);
     const payload = message.subarray(1);
     if (channel === CHANNEL.close) {
       const ended = names.get(payload[0] ?? -1);
