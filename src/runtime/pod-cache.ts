@@ -156,7 +156,8 @@ export class PodCache {
     } else if (this.#containers.has(event.id)) {
       await this.#retryUntil(
         () => this.refreshContainer(event.id),
-        (state) => event.kind !== 'exited' || state !== 'RUNNING',
+        // One that ended at once may not even be told as running yet.
+        (state) => event.kind !== 'exited' || state === 'EXITED' || state === undefined,
       );
     }
   }

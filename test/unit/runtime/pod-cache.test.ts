@@ -155,6 +155,19 @@ t.test('an event that runs ahead of the state is waited for', async (t) => {
   t.match(cache.get('one').containers, [{ state: 'EXITED' }]);
 });
 
+t.test('the end of a container is waited for that ended before it was told as running', async (t) => {
+  const { runtime, cache } = setUp();
+  runtime.addPod('one');
+  const container = runtime.containers.get('a-one');
+  if (container) container.status = { ...container.status, state: 'CONTAINER_CREATED' };
+  await cache.relist();
+  const handled = cache.handleEvent({ id: 'a-one', kind: 'exited' });
+  await new Promise((resolve) => setImmediate(resolve));
+  runtime.exit('a-one');
+  await handled;
+  t.match(cache.get('one').containers, [{ state: 'EXITED' }]);
+});
+
 t.test('a missed end or removal is found by relisting', async (t) => {
   const { runtime, cache } = setUp();
   runtime.addPod('one');
