@@ -13,6 +13,7 @@ import { isLongRunning, registerMetricsRoute, requestMetrics } from './metrics.t
 import { registerObjectRoutes } from './object-routes.ts';
 import { handlePodLog } from './pod-log-handler.ts';
 import { sendStatus } from './reply.ts';
+import { registerSelfReviewRoutes, selfReviewPaths } from './self-review-routes.ts';
 import { streamHandlers } from './stream-handlers.ts';
 import { handleTokenRequest } from './token-handler.ts';
 
@@ -68,6 +69,7 @@ export function buildApp(options: AppOptions): FastifyInstance {
 
   registerHealthRoutes(app, options.health);
   registerInfoRoutes(app, options.kinds, options.info);
+  registerSelfReviewRoutes(app, options);
   registerMetricsRoute(app, '/metrics', options.registry);
   registerMetricsRoute(app, '/metrics/probes', options.probeMetrics);
   registerObjectRoutes(app, options, {
@@ -140,6 +142,7 @@ function authorize(request: FastifyRequest): void {
     return;
   }
   if (!request.identity) throw unauthorized();
+  if (selfReviewPaths.has(path)) return;
   throw forbidden(`forbidden: User ${JSON.stringify(request.identity.user)} cannot use path ${JSON.stringify(path)}`);
 }
 

@@ -2,10 +2,25 @@ import { type AnyKind, apiVersionOf } from '../representation.ts';
 
 /** The documents by which clients learn what is served. PURE. */
 
+/** As much of a kind as is told here. */
+export type DiscoveredKind = Pick<
+  AnyKind,
+  | 'group'
+  | 'version'
+  | 'kind'
+  | 'plural'
+  | 'singular'
+  | 'shortNames'
+  | 'categories'
+  | 'namespaced'
+  | 'verbs'
+  | 'subresources'
+>;
+
 const v2 = 'apidiscovery.k8s.io/v2';
 
 /** For `GET /api` (core) and `GET /apis` (all other groups) with `as=APIGroupDiscoveryList`. */
-export function aggregatedDiscovery(kinds: readonly AnyKind[], apiVersion = v2): object {
+export function aggregatedDiscovery(kinds: readonly DiscoveredKind[], apiVersion = v2): object {
   const groups = [...new Set(kinds.map(({ group }) => group))];
   return {
     kind: 'APIGroupDiscoveryList',
@@ -32,18 +47,18 @@ export function apiVersions(serverAddress: string): object {
 }
 
 /** `GET /apis` for the same. */
-export function apiGroupList(kinds: readonly AnyKind[]): object {
+export function apiGroupList(kinds: readonly DiscoveredKind[]): object {
   const groups = [...new Set(kinds.map(({ group }) => group))].filter((group) => group !== '');
   return { kind: 'APIGroupList', apiVersion: 'v1', groups: groups.map((group) => apiGroup(kinds, group)) };
 }
 
-function apiGroup(kinds: readonly AnyKind[], name: string): object {
+function apiGroup(kinds: readonly DiscoveredKind[], name: string): object {
   const versions = versionsOf(kinds, name).map((version) => ({ groupVersion: `${name}/${version}`, version }));
   return { name, versions, preferredVersion: versions[0] };
 }
 
 /** `GET /api/v1`: every resource and subresource of a group and version. */
-export function apiResourceList(kinds: readonly AnyKind[], groupVersion: string): object {
+export function apiResourceList(kinds: readonly DiscoveredKind[], groupVersion: string): object {
   const resources = kinds
     .filter((kind) => apiVersionOf(kind) === groupVersion)
     .flatMap((kind) => [
@@ -67,7 +82,7 @@ export function apiResourceList(kinds: readonly AnyKind[], groupVersion: string)
   return { kind: 'APIResourceList', apiVersion: 'v1', groupVersion, resources };
 }
 
-function discoveredResource(kind: AnyKind): object {
+function discoveredResource(kind: DiscoveredKind): object {
   const { group, version } = kind;
   return {
     resource: kind.plural,
@@ -89,6 +104,6 @@ function discoveredResource(kind: AnyKind): object {
   };
 }
 
-function versionsOf(kinds: readonly AnyKind[], group: string): string[] {
+function versionsOf(kinds: readonly DiscoveredKind[], group: string): string[] {
   return [...new Set(kinds.filter((kind) => kind.group === group).map(({ version }) => version))];
 }

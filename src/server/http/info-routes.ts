@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { selfReviewKinds } from '../../api/self-reviews.ts';
 import { notAcceptable } from '../../api/status-error.ts';
 import { type AnyKind, apiVersionOf } from '../representation.ts';
 import { parseAccept } from '../request/media-type.ts';
-import { aggregatedDiscovery, apiGroupList, apiResourceList, apiVersions } from './discovery.ts';
+import { aggregatedDiscovery, apiGroupList, apiResourceList, apiVersions, type DiscoveredKind } from './discovery.ts';
 import { openApiDocument } from './openapi.ts';
 import { sendJson } from './reply.ts';
 
@@ -21,7 +22,7 @@ const discoveryVersions = ['v2', 'v2beta1'];
 
 /** What the server is and serves: discovery, OpenAPI, version. */
 export function registerInfoRoutes(app: FastifyInstance, kinds: readonly AnyKind[], info: ServerInfo): void {
-  registerDiscovery(app, kinds, info);
+  registerDiscovery(app, [...kinds, ...selfReviewKinds], info);
   registerOpenApi(app, kinds, info);
   const version = {
     major: kubernetes.major,
@@ -37,7 +38,7 @@ export function registerInfoRoutes(app: FastifyInstance, kinds: readonly AnyKind
   app.get('/version', (request, reply) => sendJson(request, reply, 200, JSON.stringify(version)));
 }
 
-function registerDiscovery(app: FastifyInstance, kinds: readonly AnyKind[], info: ServerInfo): void {
+function registerDiscovery(app: FastifyInstance, kinds: readonly DiscoveredKind[], info: ServerInfo): void {
   const core = kinds.filter(({ group }) => group === '');
   const others = kinds.filter(({ group }) => group !== '');
   app.get('/api', (request, reply) => sendDiscovery(request, reply, core, apiVersions(info.address)));
@@ -53,7 +54,7 @@ function registerDiscovery(app: FastifyInstance, kinds: readonly AnyKind[], info
 function sendDiscovery(
   request: FastifyRequest,
   reply: FastifyReply,
-  kinds: readonly AnyKind[],
+  kinds: readonly DiscoveredKind[],
   legacy: object,
 ): FastifyReply {
   reply.header('vary', 'Accept');

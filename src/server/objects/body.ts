@@ -2,7 +2,13 @@ import { type StrictProblems, strictDecodingMessage, strictDecodingProblems } fr
 import * as fieldError from '../../api/field-error.ts';
 import type { KubeObject } from '../../api/meta.ts';
 import { badRequest, invalid, type StatusError } from '../../api/status-error.ts';
-import { checkStructure, type FieldValidation, type StructuralError, structuralFailure } from '../../api/structural.ts';
+import {
+  checkStructure,
+  type FieldValidation,
+  type StructuralError,
+  type StructuralKind,
+  structuralFailure,
+} from '../../api/structural.ts';
 import type { AnyKind } from '../representation.ts';
 
 /** A body that was read, as the decoder gives it. */
@@ -19,7 +25,7 @@ export interface TypedBody {
 }
 
 /** An object of the kind out of a body. @throws StatusError 400 with every cause. */
-export function readObject(kind: AnyKind, body: DecodedBody, fieldValidation: FieldValidation): TypedBody {
+export function readObject(kind: StructuralKind, body: DecodedBody, fieldValidation: FieldValidation): TypedBody {
   const { object, unknownFields } = check(kind, body.value, (errors) => structuralFailure(kind, errors));
   const problems: StrictProblems = { ...body, unknownFields };
   if (fieldValidation === 'Ignore') return { object, warnings: [] };
@@ -54,7 +60,7 @@ export function readPatched(
 }
 
 function check(
-  kind: AnyKind,
+  kind: StructuralKind,
   value: unknown,
   failure: (errors: readonly StructuralError[]) => StatusError,
 ): { object: KubeObject; unknownFields: string[] } {

@@ -1,6 +1,8 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { request } from 'node:https';
 import t, { type Test } from 'tap';
 import { nodeKind, podKind } from '../../../src/api/kinds.ts';
+import { readKubeconfig } from '../../../src/server/pki/kubeconfig.ts';
 import { startServer } from '../server/server.ts';
 import { kubectl as runKubectl } from '../support/kubectl.ts';
 
@@ -106,6 +108,38 @@ for (const suite of suites) {
     t.match((await run(['get', 'ns', 'mine'])).stderr, 'namespaces "mine" not found');
     t.equal(await ok(['get', 'cm', '-n', 'mine', '-o', 'name']), '');
     t.match((await run(['delete', 'ns', 'default'])).stderr, 'this namespace may not be deleted');
+  });
+
+  t.test(`kubectl of ${suite}: auth whoami and can-i`, async (t) => {
+    const { ok, config } = await start(t, suite);
+    t.match(await ok(['auth', 'whoami']), /Username +mini-kubelet-admin[\s\S]*Groups +\[system:masters/);
+    t.equal(await ok(['auth', 'can-i', 'delete', 'pods']), 'yes');
+    t.equal(await ok(['auth', 'can-i', 'get', '/metrics']), 'yes');
+    t.match(await ok(['auth', 'can-i', '--list']), /\*\.\* +\[\] +\[\] +\[\*\]/);
+    const token = await ok(['create', 'token', 'default']);
+    const { authority } = readKubeconfig(readFileSync(config.tls.kubeconfigPath, 'utf8'));
+    const ask = (path: string, body: object) =>
+      new Promise<string>((resolve, reject) => {
+        const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+        const { port } = config.tls;
+        const outgoing = request(
+          { host: '127.0.0.1', port, path, method: 'POST', ca: authority, headers, agent: false },
+          (answer) => {
+            const chunks: Buffer[] = [];
+            answer.on('data', (chunk) => chunks.push(chunk));
+            answer.on('end', () => resolve(Buffer.concat(chunks).toString()));
+          },
+        );
+        outgoing.on('error', reject).end(JSON.stringify(body));
+      });
+    const who = JSON.parse(await ask('/apis/authentication.k8s.io/v1/selfsubjectreviews', {}));
+    t.equal(who.status.userInfo.username, 'system:serviceaccount:default:default');
+    const may = (resource: string, group: string) =>
+      ask('/apis/authorization.k8s.io/v1/selfsubjectaccessreviews', {
+        spec: { resourceAttributes: { verb: 'create', resource, group } },
+      });
+    t.match(JSON.parse(await may('pods', '')).status, { allowed: false });
+    t.match(JSON.parse(await may('selfsubjectreviews', 'authentication.k8s.io')).status, { allowed: true });
   });
 
   t.test(`kubectl of ${suite}: debug a node`, async (t) => {
