@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
-import { chmod, glob, mkdir, readFile } from 'node:fs/promises';
-import { hostname, release } from 'node:os';
+import { chmod, mkdir } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { Registry } from 'prom-client';
 import packageJson from '../package.json' with { type: 'json' };
@@ -8,48 +8,32 @@ import { Decoder } from './api/decode/decode.ts';
 import type { KindDefinition } from './api/kind.ts';
 import { configMapKind, kindsFor, nodeKind, secretKind, serviceAccountKind } from './api/kinds.ts';
 import type { KubeObject } from './api/meta.ts';
-import type { Pod } from './api/pod.ts';
 import { createPodKind, type PodKindOptions } from './api/pod-kind.ts';
-import { CgroupManager } from './cgroups/cgroup-manager.ts';
-import { podCgroupResources } from './cgroups/formulas.ts';
 import type { Config } from './config/config.ts';
 import { EventRecorder } from './events/recorder.ts';
-import { HookRunner } from './hooks/hook-runner.ts';
-import { ImageManager } from './images/image-manager.ts';
+import type { HookRunner } from './hooks/hook-runner.ts';
 import { containerLogPath } from './logs/paths.ts';
 import { LogRotator } from './logs/rotate.ts';
 import { CNI_RESULTS, removeBrokenCniResults } from './network/cni-results.ts';
-import { readHostResolvConf } from './network/host-resolver.ts';
-import { admit } from './node/admission.ts';
-import { type NodeResources, nodeResources } from './node/allocatable.ts';
-import { type NodeCapacity, readCapacity } from './node/capacity.ts';
+import { nodeResources } from './node/allocatable.ts';
+import { readCapacity } from './node/capacity.ts';
 import { readHostIPs } from './node/host-ip.ts';
 import { Logind } from './node/logind.ts';
-import { type MachineInfo, readMachineInfo } from './node/node-info.ts';
+import { readMachineInfo } from './node/node-info.ts';
 import { NodeShutdown } from './node/node-shutdown.ts';
 import { NodeStatusManager } from './node/node-status.ts';
 import { Arrivals } from './pod/arrivals.ts';
-import { configSourcesOf } from './pod/config-sources.ts';
-import { fieldPath } from './pod/containers.ts';
 import { isEndedByShutdown } from './pod/node-shutdown-status.ts';
-import { Orphans } from './pod/orphans.ts';
+import type { Orphans } from './pod/orphans.ts';
 import { PodApi } from './pod/pod-api.ts';
-import { PodManager } from './pod/pod-manager.ts';
-import { runtimeHandlerOf } from './pod/runtime-handler.ts';
-import type { PodServices, PodSettings } from './pod/services.ts';
+import type { PodManager } from './pod/pod-manager.ts';
+import { type Machine, startPods } from './pods.ts';
 import { ProbeMetrics } from './probes/metrics.ts';
-import { NetworkClient } from './probes/network-client.ts';
-import { ProbeManager } from './probes/probe-manager.ts';
-import { PROBE_USER_AGENT, Prober } from './probes/prober.ts';
-import { type CgroupDriver, runtimeCgroupDriver } from './runtime/cgroup-driver.ts';
-import { MASKED_PATHS } from './runtime/container-config.ts';
 import { CriClient } from './runtime/cri-client.ts';
 import { registerEventStreamMetric } from './runtime/event-metrics.ts';
 import { EventStream } from './runtime/event-stream.ts';
-import { HealthClient } from './runtime/health-client.ts';
 import { PodCache } from './runtime/pod-cache.ts';
 import {
-  handlerFeatures,
   isRuntimeReady,
   networkProblem,
   type RuntimeHealth,
@@ -68,8 +52,6 @@ import { systemClock } from './util/clock.ts';
 import { run, start } from './util/exec.ts';
 import { IdleCollector } from './util/idle-collector.ts';
 import type { Logger } from './util/log.ts';
-import { Semaphore } from './util/semaphore.ts';
-import { VolumeManager } from './volumes/volume-manager.ts';
 
 export interface Daemon {
   /** Resolves when the API is served. The runtime may still be away. */
@@ -107,13 +89,6 @@ export interface DaemonEnvironment {
   readonly systemBusAddress?: string | undefined;
 }
 
-/** What is known of the machine when the daemon starts. */
-interface Machine {
-  readonly capacity: NodeCapacity;
-  readonly resources: NodeResources;
-  readonly info: MachineInfo;
-}
-
 /**
  * The composition root.
  *
@@ -148,7 +123,6 @@ class MiniKubelet implements Daemon {
   #podManager: PodManager | undefined;
   #orphans: Orphans | undefined;
   #hooks: HookRunner | undefined;
-  readonly #network = new NetworkClient();
   #logRotator: LogRotator | undefined;
   #tokens: ServiceAccountTokens | undefined;
   readonly #idleCollector: IdleCollector;
@@ -350,160 +324,31 @@ class MiniKubelet implements Daemon {
   // ---- pods ----
 
   async #startPods(cache: PodCache): Promise<PodManager> {
-    const machine = this.#knownMachine();
-    const { cgroupRoot, podPidsLimit, maxConcurrentPodWorkers } = this.#config;
-    const cgroups = new CgroupManager({
-      driver: await this.#cgroupDriver(),
-      root: cgroupRoot,
-      podPidsLimit,
+    const pods = await startPods({
+      config: this.#config,
       logger: this.#logger,
-      rootLimits: machine.resources.podLimits,
-    });
-    await cgroups.start();
-    const volumes = this.#makeVolumes(machine);
-    this.#hooks = new HookRunner({
-      client: this.#client,
-      network: this.#network,
-      cache,
-      onChange: (uid) => this.#podManager?.observedChanged(uid),
-    });
-    const services: PodServices = {
+      store: this.#store,
       client: this.#client,
       cache,
       monitor: this.#monitor,
-      images: new ImageManager({
-        client: this.#client,
-        clock: systemClock,
-        maxParallelPulls: this.#config.maxParallelImagePulls,
-        onEvent: (pod, container, type, reason, message) =>
-          this.#recorder.event(pod, type, reason, message, fieldPath(pod, container.name)),
-      }),
-      hooks: this.#hooks,
-      volumes,
-      cgroups,
       recorder: this.#recorder,
-      probes: this.#makeProbes(),
-      store: this.#store,
-      clock: systemClock,
-      logger: this.#logger,
-      runtimeWork: new Semaphore(maxConcurrentPodWorkers),
-      settings: await this.#podSettings(machine, cgroups),
-    };
-    const podManager = new PodManager({
-      services,
-      admit: (pod, others) => this.#admit(pod, others, machine),
-      onActivePods: (pods) =>
-        this.#background(cgroups.setQosRequests(pods), 'could not update the cgroups of the QoS classes'),
+      probeMetrics: this.#probeMetrics,
+      machine: this.#knownMachine(),
+      tokens: this.#knownTokens(),
+      hostIPs: () => this.#hostIPs,
+      isShuttingDown: () => this.#shutdown?.isShuttingDown ?? false,
+      background: (work, failure) => this.#background(work, failure),
     });
-    podManager.start();
-    this.#podManager = podManager;
-    this.#orphans = new Orphans({
-      client: this.#client,
-      cache,
-      volumes,
-      cgroups,
-      logs: services.settings,
-      logger: this.#logger,
-      hasPod: (uid) => podManager.hasPod(uid),
-    });
+    this.#hooks = pods.hooks;
+    this.#orphans = pods.orphans;
+    this.#podManager = pods.podManager;
     this.#removeOrphans();
-    return podManager;
+    return pods.podManager;
   }
 
   #removeOrphans(): void {
     const work = this.#orphans?.remove() ?? Promise.resolve();
     this.#background(work, 'could not look for left-overs of pods');
-  }
-
-  #makeProbes(): ProbeManager {
-    return new ProbeManager({
-      prober: new Prober({
-        client: this.#client,
-        network: this.#network,
-        health: new HealthClient({ userAgent: PROBE_USER_AGENT }),
-        clock: systemClock,
-      }),
-      recorder: this.#recorder,
-      metrics: this.#probeMetrics,
-      clock: systemClock,
-      random: Math.random,
-      onChange: (uid) => this.#podManager?.observedChanged(uid),
-    });
-  }
-
-  #makeVolumes(machine: Machine): VolumeManager {
-    return new VolumeManager({
-      podsDir: join(this.#config.stateDirectory, 'pods'),
-      logger: this.#logger,
-      kernelRelease: release(),
-      nodeAllocatableMemoryBytes: () => machine.resources.podLimits.memoryBytes,
-      podMemoryLimitBytes: (pod) =>
-        podCgroupResources(pod, { podPidsLimit: -1, cpuCfsQuota: true, hugepageSizes: [] }).memoryBytes,
-      payloadFacts: (pod) => ({
-        sources: configSourcesOf(this.#store, pod),
-        allocatable: machine.resources.allocatable,
-        token: (wish) => this.#knownTokens().ofPod(pod, wish),
-        tokensDueAtMs: () => this.#knownTokens().dueAtMs(pod.metadata.uid),
-      }),
-      clock: systemClock,
-    });
-  }
-
-  async #podSettings(machine: Machine, cgroups: CgroupManager): Promise<PodSettings> {
-    const config = this.#config;
-    const { resolvConf } = config;
-    return {
-      instance: this.#store.instanceId,
-      nodeName: config.nodeName,
-      logDirectory: config.podLogsDir,
-      logLinksDirectory: config.containerLogLinksDirectory,
-      clusterDNS: config.clusterDNS,
-      clusterDomain: config.clusterDomain,
-      maxRestartDelaySeconds: config.maxContainerRestartPeriodMs / 1000,
-      maskedPaths: [...MASKED_PATHS, ...(await Array.fromAsync(glob('/sys/devices/system/cpu/cpu*/thermal_throttle')))],
-      seccompDirectory: join(config.stateDirectory, 'seccomp'),
-      defaultSeccomp: config.seccompDefault ? 'RuntimeDefault' : 'Unconfined',
-      allocatable: machine.resources.allocatable,
-      hostIPs: () => this.#hostIPs,
-      hostResolvConf: () => readHostResolvConf(resolvConf),
-      hostHostsFile: async () => (existsSync('/etc/hosts') ? await readFile('/etc/hosts', 'utf8') : ''),
-      containerNode: () => cgroups.containerNode(machine.capacity.memoryBytes),
-    };
-  }
-
-  async #cgroupDriver(): Promise<CgroupDriver> {
-    const used = await runtimeCgroupDriver(this.#client);
-    const { cgroupDriver } = this.#config;
-    if (cgroupDriver === 'auto') return used ?? 'cgroupfs';
-    if (used !== undefined && used !== cgroupDriver) {
-      this.#logger.warn(
-        { configured: cgroupDriver, runtime: used },
-        'cgroupDriver is not what the runtime uses: no pod will start',
-      );
-    }
-    return cgroupDriver;
-  }
-
-  #admit(pod: Pod, others: readonly Pod[], machine: Machine) {
-    const { nodeName, maxPods, allowedUnsafeSysctls } = this.#config;
-    const node = this.#store.get(nodeKind, undefined, nodeName);
-    const { health } = this.#monitor;
-    const runtimeHandler = runtimeHandlerOf(this.#store, pod) ?? '';
-    return admit(pod, others, {
-      name: nodeName,
-      labels: node?.metadata.labels ?? {},
-      taints: node?.spec?.taints ?? [],
-      allocatable: machine.resources.allocatable,
-      maxPods,
-      kernelRelease: release(),
-      allowedUnsafeSysctls,
-      runtimeHandler,
-      isShuttingDown: this.#shutdown?.isShuttingDown ?? false,
-      features: {
-        supplementalGroupsPolicy: health.state === 'up' && health.supplementalGroupsPolicy,
-        userNamespaces: handlerFeatures(health, runtimeHandler).userNamespaces,
-      },
-    });
   }
 
   // ---- API, manifests, node ----

@@ -1,0 +1,208 @@
+import { existsSync } from 'node:fs';
+import { glob, readFile } from 'node:fs/promises';
+import { release } from 'node:os';
+import { join } from 'node:path';
+import { nodeKind } from './api/kinds.ts';
+import type { Pod } from './api/pod.ts';
+import { CgroupManager } from './cgroups/cgroup-manager.ts';
+import { podCgroupResources } from './cgroups/formulas.ts';
+import type { Config } from './config/config.ts';
+import type { EventRecorder } from './events/recorder.ts';
+import { HookRunner } from './hooks/hook-runner.ts';
+import { ImageManager } from './images/image-manager.ts';
+import { readHostResolvConf } from './network/host-resolver.ts';
+import { admit } from './node/admission.ts';
+import type { NodeResources } from './node/allocatable.ts';
+import type { NodeCapacity } from './node/capacity.ts';
+import type { MachineInfo } from './node/node-info.ts';
+import { configSourcesOf } from './pod/config-sources.ts';
+import { fieldPath } from './pod/containers.ts';
+import { Orphans } from './pod/orphans.ts';
+import { PodManager, type Rejection } from './pod/pod-manager.ts';
+import { runtimeHandlerOf } from './pod/runtime-handler.ts';
+import type { PodServices, PodSettings } from './pod/services.ts';
+import type { ProbeMetrics } from './probes/metrics.ts';
+import { NetworkClient } from './probes/network-client.ts';
+import { ProbeManager } from './probes/probe-manager.ts';
+import { PROBE_USER_AGENT, Prober } from './probes/prober.ts';
+import { type CgroupDriver, runtimeCgroupDriver } from './runtime/cgroup-driver.ts';
+import { MASKED_PATHS } from './runtime/container-config.ts';
+import type { CriClient } from './runtime/cri-client.ts';
+import { HealthClient } from './runtime/health-client.ts';
+import type { PodCache } from './runtime/pod-cache.ts';
+import { handlerFeatures, type RuntimeMonitor } from './runtime/runtime-monitor.ts';
+import type { Store } from './store/store.ts';
+import type { ServiceAccountTokens } from './tokens/service-account-tokens.ts';
+import { systemClock } from './util/clock.ts';
+import type { Logger } from './util/log.ts';
+import { Semaphore } from './util/semaphore.ts';
+import { VolumeManager } from './volumes/volume-manager.ts';
+
+/** What is known of the machine when the daemon starts. */
+export interface Machine {
+  readonly capacity: NodeCapacity;
+  readonly resources: NodeResources;
+  readonly info: MachineInfo;
+}
+
+/** The parts of the daemon that are there before its pods. */
+export interface PodParts {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly store: Store;
+  readonly client: CriClient;
+  readonly cache: PodCache;
+  readonly monitor: RuntimeMonitor;
+  readonly recorder: EventRecorder;
+  readonly probeMetrics: ProbeMetrics;
+  readonly machine: Machine;
+  readonly tokens: ServiceAccountTokens;
+  readonly hostIPs: () => readonly string[];
+  readonly isShuttingDown: () => boolean;
+  /** For work whose failure ends nothing: it is logged. */
+  readonly background: (work: Promise<unknown>, failure: string) => void;
+}
+
+/** What runs the pods, begun by `startPods`. */
+export interface Pods {
+  readonly podManager: PodManager;
+  readonly orphans: Orphans;
+  readonly hooks: HookRunner;
+}
+
+/** Builds what pods are made with, and the manager of their workers, which begins to take them up. No logic. */
+export async function startPods(parts: PodParts): Promise<Pods> {
+  const { config, logger, store, client, cache, recorder, machine } = parts;
+  const cgroups = new CgroupManager({
+    driver: await chooseCgroupDriver(parts),
+    root: config.cgroupRoot,
+    podPidsLimit: config.podPidsLimit,
+    logger,
+    rootLimits: machine.resources.podLimits,
+  });
+  await cgroups.start();
+  const volumes = makeVolumes(parts);
+  const network = new NetworkClient();
+  const onChange = (uid: string) => podManager.observedChanged(uid);
+  const hooks = new HookRunner({ client, network, cache, onChange });
+  const services: PodServices = {
+    client,
+    cache,
+    monitor: parts.monitor,
+    images: new ImageManager({
+      client,
+      clock: systemClock,
+      maxParallelPulls: config.maxParallelImagePulls,
+      onEvent: (pod, container, type, reason, message) =>
+        recorder.event(pod, type, reason, message, fieldPath(pod, container.name)),
+    }),
+    hooks,
+    volumes,
+    cgroups,
+    recorder,
+    probes: new ProbeManager({
+      prober: new Prober({
+        client,
+        network,
+        health: new HealthClient({ userAgent: PROBE_USER_AGENT }),
+        clock: systemClock,
+      }),
+      recorder,
+      metrics: parts.probeMetrics,
+      clock: systemClock,
+      random: Math.random,
+      onChange,
+    }),
+    store,
+    clock: systemClock,
+    logger,
+    runtimeWork: new Semaphore(config.maxConcurrentPodWorkers),
+    settings: await podSettings(parts, cgroups),
+  };
+  const podManager = new PodManager({
+    services,
+    admit: (pod, others) => admitPod(parts, pod, others),
+    onActivePods: (pods) =>
+      parts.background(cgroups.setQosRequests(pods), 'could not update the cgroups of the QoS classes'),
+  });
+  podManager.start();
+  const hasPod = (uid: string) => podManager.hasPod(uid);
+  const orphans = new Orphans({ client, cache, volumes, cgroups, logs: services.settings, logger, hasPod });
+  return { podManager, orphans, hooks };
+}
+
+function makeVolumes({ config, logger, store, machine, tokens }: PodParts): VolumeManager {
+  return new VolumeManager({
+    podsDir: join(config.stateDirectory, 'pods'),
+    logger,
+    kernelRelease: release(),
+    nodeAllocatableMemoryBytes: () => machine.resources.podLimits.memoryBytes,
+    podMemoryLimitBytes: (pod) =>
+      podCgroupResources(pod, { podPidsLimit: -1, cpuCfsQuota: true, hugepageSizes: [] }).memoryBytes,
+    payloadFacts: (pod) => ({
+      sources: configSourcesOf(store, pod),
+      allocatable: machine.resources.allocatable,
+      token: (wish) => tokens.ofPod(pod, wish),
+      tokensDueAtMs: () => tokens.dueAtMs(pod.metadata.uid),
+    }),
+    clock: systemClock,
+  });
+}
+
+async function podSettings(parts: PodParts, cgroups: CgroupManager): Promise<PodSettings> {
+  const { config, store, machine, hostIPs } = parts;
+  return {
+    instance: store.instanceId,
+    nodeName: config.nodeName,
+    logDirectory: config.podLogsDir,
+    logLinksDirectory: config.containerLogLinksDirectory,
+    clusterDNS: config.clusterDNS,
+    clusterDomain: config.clusterDomain,
+    maxRestartDelaySeconds: config.maxContainerRestartPeriodMs / 1000,
+    maskedPaths: [...MASKED_PATHS, ...(await Array.fromAsync(glob('/sys/devices/system/cpu/cpu*/thermal_throttle')))],
+    seccompDirectory: join(config.stateDirectory, 'seccomp'),
+    defaultSeccomp: config.seccompDefault ? 'RuntimeDefault' : 'Unconfined',
+    allocatable: machine.resources.allocatable,
+    hostIPs,
+    hostResolvConf: () => readHostResolvConf(config.resolvConf),
+    hostHostsFile: async () => (existsSync('/etc/hosts') ? await readFile('/etc/hosts', 'utf8') : ''),
+    containerNode: () => cgroups.containerNode(machine.capacity.memoryBytes),
+  };
+}
+
+/** The runtime's own, where it tells and the configuration leaves it open. */
+async function chooseCgroupDriver({ client, config, logger }: PodParts): Promise<CgroupDriver> {
+  const used = await runtimeCgroupDriver(client);
+  const { cgroupDriver } = config;
+  if (cgroupDriver === 'auto') return used ?? 'cgroupfs';
+  if (used !== undefined && used !== cgroupDriver) {
+    logger.warn(
+      { configured: cgroupDriver, runtime: used },
+      'cgroupDriver is not what the runtime uses: no pod will start',
+    );
+  }
+  return cgroupDriver;
+}
+
+function admitPod(parts: PodParts, pod: Pod, others: readonly Pod[]): Rejection | undefined {
+  const { config, store, monitor, machine } = parts;
+  const { nodeName, maxPods, allowedUnsafeSysctls } = config;
+  const node = store.get(nodeKind, undefined, nodeName);
+  const { health } = monitor;
+  const runtimeHandler = runtimeHandlerOf(store, pod) ?? '';
+  return admit(pod, others, {
+    name: nodeName,
+    labels: node?.metadata.labels ?? {},
+    taints: node?.spec?.taints ?? [],
+    allocatable: machine.resources.allocatable,
+    maxPods,
+    kernelRelease: release(),
+    allowedUnsafeSysctls,
+    runtimeHandler,
+    isShuttingDown: parts.isShuttingDown(),
+    features: {
+      supplementalGroupsPolicy: health.state === 'up' && health.supplementalGroupsPolicy,
+      userNamespaces: handlerFeatures(health, runtimeHandler).userNamespaces,
+    },
+  });
+}
