@@ -5,6 +5,7 @@ import type { Event } from '../../../src/api/event.ts';
 import { eventsOf, waitForEvent } from '../faults/faults.ts';
 import { startContainerd, wantedContainerd } from '../support/containerd.ts';
 import { startDaemon } from '../support/daemon.ts';
+import { killAll } from '../support/processes.ts';
 import { waitFor } from '../support/wait.ts';
 import { DEMO_IMAGE, isReady, podManifest, shell, statusOf } from './pods.ts';
 
@@ -135,7 +136,8 @@ t.test('a new sandbox is told', async () => {
   const pod = await daemon.waitForExistingPod('changed', isReady);
   const filter = { labelSelector: { 'io.kubernetes.pod.uid': pod.metadata.uid ?? '' } };
   const { items } = await runtime.cri.call('ListPodSandbox', { filter });
-  await runtime.cri.call('StopPodSandbox', { podSandboxId: items[0]?.id ?? '' });
+  // To stop it by CRI would end the container first, which may be restarted before the sandbox is seen to go.
+  await killAll(items.map(({ id }) => runtime.containerPid(id)));
   await told('changed', /^SandboxChanged: Pod sandbox changed, it will be killed and re-created\.$/);
   await daemon.waitForExistingPod('changed', (seen) => isReady(seen) && statusOf(seen, 'a').restartCount === 1);
   await daemon.deletePod('changed');
