@@ -52,6 +52,7 @@ import { systemClock } from './util/clock.ts';
 import { run, start } from './util/exec.ts';
 import { IdleCollector } from './util/idle-collector.ts';
 import type { Logger } from './util/log.ts';
+import { removePidFile, writePidFile } from './util/pid-file.ts';
 
 export interface Daemon {
   /** Resolves when the API is served. The runtime may still be away. */
@@ -74,6 +75,7 @@ const POD_OPTIONS: PodKindOptions = {
 };
 /** Settings of systemd-logind that live until the next boot. */
 const LOGIND_SETTINGS = '/run/systemd/logind.conf.d';
+const PID_FILE = 'mini-kubelet.pid';
 const LATE_RELISTS_MS = [2_000, 10_000];
 /** As a kubelet's containerLogMonitorInterval. */
 const LOG_ROTATION_INTERVAL_MS = 10_000;
@@ -177,6 +179,8 @@ class MiniKubelet implements Daemon {
     await chmod(stateDirectory, 0o700);
     await mkdir(runDirectory, { recursive: true, mode: 0o750 });
     this.#store.open();
+    // Only now: the store is what a second daemon is kept away by.
+    writePidFile(join(runDirectory, PID_FILE), process.pid);
     this.#tokens = new ServiceAccountTokens({
       signer: openTokenSigner(join(stateDirectory, 'pki/sa.key')),
       store: this.#store,
@@ -230,6 +234,7 @@ class MiniKubelet implements Daemon {
     this.#recorder.stop();
     this.#client.close();
     await this.#decoder.stop();
+    removePidFile(join(this.#config.runDirectory, PID_FILE), process.pid);
     this.#store.close();
   }
 

@@ -33,7 +33,7 @@ export interface NodeFacts {
   readonly hostname: string;
   /** IPv4 first. */
   readonly hostIPs: readonly string[];
-  /** Set on top of the standard ones. */
+  /** Set on top of the standard ones, and taken away when they are not among these any more. */
   readonly labels: Readonly<Record<string, string>>;
   /** Given to the object when it is made; later it is up to users. */
   readonly taints: readonly Taint[];
@@ -49,6 +49,9 @@ export interface NodeFacts {
   readonly runtime: RuntimeHealth;
 }
 
+/** Names of the labels that the configuration gave to the Node: how a later one knows which of them it has to take away. */
+const CONFIGURED_LABELS_ANNOTATION = 'mini-kubelet.io/configured-labels';
+
 /**
  * The node object as it should be. Labels, taints and other settings that users wrote into the stored one stay; the
  * time of a condition's last change stays while its status does. PURE (pkg/kubelet/kubelet_node_status.go.)
@@ -58,7 +61,7 @@ export interface NodeFacts {
  */
 export function nodeObject(stored: Node | undefined, facts: NodeFacts, uid: string, now: number): Node {
   const labels = {
-    ...stored?.metadata.labels,
+    ...labelsOfOthers(stored),
     'kubernetes.io/hostname': facts.hostname,
     'kubernetes.io/os': 'linux',
     'kubernetes.io/arch': facts.machine.architecture,
@@ -68,12 +71,29 @@ export function nodeObject(stored: Node | undefined, facts: NodeFacts, uid: stri
   return {
     apiVersion: 'v1',
     kind: 'Node',
-    metadata: stored
-      ? { ...stored.metadata, labels }
-      : { name: facts.name, uid, creationTimestamp: rfc3339(now), labels },
+    metadata: {
+      ...(stored?.metadata ?? { name: facts.name, uid, creationTimestamp: rfc3339(now) }),
+      labels,
+      ...withConfiguredLabels(stored?.metadata.annotations, Object.keys(facts.labels)),
+    },
     spec,
     status: nodeStatus(stored?.status, facts, now),
   };
+}
+
+/** All but those that an earlier configuration gave. */
+function labelsOfOthers(stored: Node | undefined): Record<string, string> {
+  const given = new Set(stored?.metadata.annotations?.[CONFIGURED_LABELS_ANNOTATION]?.split(','));
+  return Object.fromEntries(Object.entries(stored?.metadata.labels ?? {}).filter(([name]) => !given.has(name)));
+}
+
+function withConfiguredLabels(
+  annotations: Readonly<Record<string, string>> | undefined,
+  names: readonly string[],
+): { annotations?: Record<string, string> } {
+  const { [CONFIGURED_LABELS_ANNOTATION]: _, ...others } = annotations ?? {};
+  const next = names.length > 0 ? { ...others, [CONFIGURED_LABELS_ANNOTATION]: names.toSorted().join(',') } : others;
+  return annotations || names.length > 0 ? { annotations: next } : {};
 }
 
 /** PURE */

@@ -1,4 +1,6 @@
 // The daemon as a process: a second one beside it, and the ways in which it is asked to end.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { Pod } from '../../../src/api/pod.ts';
 import { isReady } from '../pod/pods.ts';
@@ -33,6 +35,7 @@ t.test('a second daemon refuses to start, and says who holds the state', async (
   t.match(stdout + stderr, new RegExp(`process ${pid}|pid ${pid}`, 'i'));
   t.ok(ms < startMs + 2000, 'it does not wait');
   t.equal(daemon.pid, pid, 'the first one goes on');
+  t.equal(readFileSync(join(daemon.runDir, 'mini-kubelet.pid'), 'utf8'), `${pid}\n`);
   t.equal((await daemon.api.request('GET', '/readyz')).status, 200);
   t.same(identityOf(await daemon.getPod('witness')), witness);
 });

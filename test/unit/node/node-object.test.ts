@@ -51,6 +51,28 @@ const facts: NodeFacts = {
 const start = Date.parse('2026-01-02T03:04:05.678Z');
 const ready = (node: Node | undefined) => node?.status?.conditions?.find(({ type }) => type === 'Ready');
 
+t.test('labels go with the setting that gave them; those of users stay', async (t) => {
+  const before = nodeObject(undefined, { ...facts, labels: { role: 'edge', room: 'cellar' } }, 'uid-1', start);
+  const labelled = {
+    ...before,
+    metadata: {
+      ...before.metadata,
+      labels: { ...before.metadata.labels, mine: 'yes' },
+      annotations: { ...before.metadata.annotations, note: 'kept' },
+    },
+  };
+  const after = nodeObject(labelled, { ...facts, labels: { room: 'attic' } }, 'uid-1', start);
+  t.match(after.metadata.labels, { room: 'attic', mine: 'yes', 'kubernetes.io/os': 'linux' });
+  t.notOk(Object.hasOwn(after.metadata.labels ?? {}, 'role'));
+  t.match(after.metadata.annotations, { note: 'kept' });
+  const last = nodeObject(after, { ...facts, labels: {} }, 'uid-1', start);
+  t.strictSame(
+    Object.keys(last.metadata.labels ?? {}).filter((name) => !name.startsWith('kubernetes.io/')),
+    ['mine'],
+  );
+  t.strictSame(last.metadata.annotations, { note: 'kept' });
+});
+
 t.test('the node shows what the machine is', async (t) => {
   const node = nodeObject(undefined, facts, 'uid-1', start);
   t.match(node, {
