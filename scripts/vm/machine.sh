@@ -41,16 +41,24 @@ start_machine() {
   }
 }
 
-# True where the processor's own virtualization works: /dev/kvm may be there and useless.
+# The processor's own virtualization where it works, else an emulated processor.
 acceleration() {
-  if [ -w /dev/kvm ] && echo quit | (
+  if [ -w /dev/kvm ] && kvm_runs; then echo "-accel kvm -cpu host"; else echo "-accel tcg,thread=multi -cpu max"; fi
+}
+
+# /dev/kvm may be there, be opened, and yet run nothing (a virtual machine in one that has no nesting). So a boot sector
+# is run that does nothing but end qemu: mov dx, 0x501; mov al, 16; out dx, al. The exit code is then 2 * 16 + 1.
+kvm_runs() {
+  local sector code=0
+  sector=$(mktemp)
+  { printf '\xba\x01\x05\xb0\x10\xee'; head -c 504 /dev/zero; printf '\x55\xaa'; } >"$sector"
+  (
     ulimit -c 0
-    exec timeout 10 qemu-system-x86_64 -accel kvm -cpu host -S -nodefaults -display none -monitor stdio
-  ) >/dev/null 2>&1; then
-    echo "-accel kvm -cpu host"
-  else
-    echo "-accel tcg,thread=multi -cpu max"
-  fi
+    exec timeout 10 qemu-system-x86_64 -accel kvm -cpu host -nodefaults -display none -no-reboot \
+      -device isa-debug-exit,iobase=0x501,iosize=1 -drive "if=floppy,format=raw,file=$sector"
+  ) </dev/null >/dev/null 2>&1 || code=$?
+  rm -f "$sector"
+  [ "$code" -eq 33 ]
 }
 
 modules_path() { echo "$cache/modules-$(sha256sum <"$root/package-lock.json" | cut -c 1-16).raw"; }
