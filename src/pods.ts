@@ -34,6 +34,7 @@ import { handlerFeatures, type RuntimeMonitor } from './runtime/runtime-monitor.
 import type { Store } from './store/store.ts';
 import type { ServiceAccountTokens } from './tokens/service-account-tokens.ts';
 import { systemClock } from './util/clock.ts';
+import { ClockSteps } from './util/clock-steps.ts';
 import type { Logger } from './util/log.ts';
 import { Semaphore } from './util/semaphore.ts';
 import { VolumeManager } from './volumes/volume-manager.ts';
@@ -115,6 +116,11 @@ export async function startPods(parts: PodParts): Promise<Pods> {
     }),
     store,
     clock: systemClock,
+    clockSteps: new ClockSteps(systemClock, (byMs) => {
+      logger.warn({ byMs }, "the machine's clock was set: delays go on as they were, what failed is tried again");
+      // When it was to be tried again was told by the clock.
+      podManager.retryAll();
+    }),
     logger,
     runtimeWork: new Semaphore(config.maxConcurrentPodWorkers),
     settings: await podSettings(parts, cgroups),

@@ -25,7 +25,7 @@ start_machine() {
   # of an emulated machine too.
   (
     ulimit -c 0
-    exec setsid nice -n 5 qemu-system-x86_64 $(acceleration) -smp 2 -m 2048 -nodefaults -display none \
+    exec setsid qemu-system-x86_64 $(acceleration) -smp 2 -m 2048 -nodefaults -display none \
       -kernel "$state/image/vmlinuz" -initrd "$state/image/initrd.img" \
       -append "root=LABEL=root rw console=ttyS0 net.ifnames=0 systemd.unified_cgroup_hierarchy=1 panic=1" \
       -drive "if=virtio,format=qcow2,file=$state/disk.qcow2,discard=unmap" \
@@ -35,7 +35,7 @@ start_machine() {
       -serial "file:$state/console.log" -qmp "unix:$state/qmp.sock,server=on,wait=off" \
       -pidfile "$state/qemu.pid" </dev/null >"$state/qemu.log" 2>&1
   ) &
-  wait_until 300 machine_answers || {
+  wait_until 900 machine_answers || {
     tail -n 5 "$state/qemu.log" "$state/console.log" >&2
     fail "the virtual machine does not boot" "look at its console: $state/console.log"
   }

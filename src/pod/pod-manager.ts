@@ -41,8 +41,9 @@ export class PodManager {
   }
 
   start(): void {
-    const { store } = this.#options.services;
+    const { store, clockSteps } = this.#options.services;
     const { resourceVersion } = store;
+    clockSteps.start();
     this.#stopWatches = [
       store.watch(podKind, {}, ({ type, object }) => {
         const uid = object.metadata.uid ?? '';
@@ -61,6 +62,7 @@ export class PodManager {
   /** Ends the workers; containers go on running. */
   async stop(): Promise<void> {
     for (const stop of this.#stopWatches) stop();
+    this.#options.services.clockSteps.stop();
     this.#options.services.probes.stop();
     await Promise.all([...this.#workers.values()].map((worker) => worker.stop()));
   }

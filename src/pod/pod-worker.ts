@@ -15,6 +15,7 @@ import { NO_FACTS, type PodFacts, type Problem } from './facts.ts';
 import { usableSandbox } from './instances.ts';
 import { isEnding } from './phase.ts';
 import { plan } from './plan.ts';
+import { withPresentTimes } from './present-times.ts';
 import { containerProblem, isInterruption, messageOf, podProblem, StepError } from './problems.ts';
 import type { PodServices } from './services.ts';
 import { statusOf } from './status.ts';
@@ -148,10 +149,10 @@ export class PodWorker {
 
   /** Returns when to look again if nothing happens before. */
   async #sync(): Promise<number | undefined> {
-    const { services, uid } = this.#options;
+    const { services } = this.#options;
     while (!this.#isStopped) {
       const pod = this.#admitted();
-      const observed = services.cache.get(uid);
+      const observed = this.#observed();
       const settings = { maxRestartDelaySeconds: services.settings.maxRestartDelaySeconds };
       const now = services.clock.now();
       if (!this.#options.isRuntimeUsable()) return undefined;
@@ -166,6 +167,11 @@ export class PodWorker {
       await this.#executeAll(current, actions, wakeAtMs);
     }
     return undefined;
+  }
+
+  #observed(): ObservedPod {
+    const { cache, clockSteps } = this.#options.services;
+    return withPresentTimes(cache.get(this.#options.uid), (ms) => clockSteps.inPresentTime(ms));
   }
 
   #admitted(): Pod | undefined {
@@ -247,7 +253,7 @@ export class PodWorker {
       while (this.#tellAgain && this.#step && isRuntimeUsable()) {
         this.#tellAgain = false;
         const pod = getPod();
-        if (pod) await this.#writeStatus(pod, services.cache.get(uid));
+        if (pod) await this.#writeStatus(pod, this.#observed());
       }
     } catch (error) {
       services.logger.error({ err: error, podUid: uid }, 'the status could not be told during a step');
@@ -386,9 +392,8 @@ export class PodWorker {
   }
 
   #hasFailedToStart(pod: Pod): boolean {
-    const { cache, clock } = this.#options.services;
-    const observed = withoutUnfinishedStarts(pod, this.#facts, cache.get(this.#options.uid));
-    return atomicStart(pod, observed, clock.now()).kind === 'failed';
+    const observed = withoutUnfinishedStarts(pod, this.#facts, this.#observed());
+    return atomicStart(pod, observed, this.#options.services.clock.now()).kind === 'failed';
   }
 
   #isPastDeadline(pod: Pod): boolean {

@@ -32,11 +32,12 @@ export function restartAllOf(pod: Pod, observed: ObservedPod, nodeMaxSeconds: nu
     if (ended.state !== 'EXITED' || ended.startedAtNanos === 0n) continue;
     const container = findContainer(pod, ended.containerName);
     if (!container || decideRestart(pod, container, ended.exitCode) !== 'restartAll') continue;
-    if (source && source.endedAtNanos >= ended.finishedAtNanos) continue;
+    const endedAtNanos = ended.endedAtNanos ?? ended.finishedAtNanos;
+    if (source && source.endedAtNanos >= endedAtNanos) continue;
     const restart = restartOf(pod, container, ended, nodeMaxSeconds);
     source = {
       sourceName: container.name,
-      endedAtNanos: ended.finishedAtNanos,
+      endedAtNanos,
       delaySeconds: restart?.delaySeconds,
       dueAtMs: restart?.dueAtMs ?? 0,
     };

@@ -76,7 +76,7 @@ export function restartOf(
   nodeMaxSeconds: number,
 ): Restart | undefined {
   if (roleOf(pod, container) === 'init' && ended.exitCode === 0) return undefined;
-  const endedAtMs = nanosToMs(ended.finishedAtNanos);
+  const endedAtMs = nanosToMs(ended.endedAtNanos ?? ended.finishedAtNanos);
   if (ended.hash !== containerHash(container)) return { delaySeconds: undefined, dueAtMs: endedAtMs };
   if (decideRestart(pod, container, ended.exitCode) === 'stay') return undefined;
   const delaySeconds = nextRestartDelaySeconds(ended, maxRestartDelaySeconds(pod, nodeMaxSeconds));

@@ -10,6 +10,7 @@ import type { PodCache } from '../runtime/pod-cache.ts';
 import type { RuntimeMonitor } from '../runtime/runtime-monitor.ts';
 import type { Store } from '../store/store.ts';
 import type { Clock } from '../util/clock.ts';
+import type { ClockSteps } from '../util/clock-steps.ts';
 import type { Logger } from '../util/log.ts';
 import type { Semaphore } from '../util/semaphore.ts';
 import type { VolumeManager } from '../volumes/volume-manager.ts';
@@ -51,6 +52,7 @@ export interface PodServices {
   readonly probes: ProbeManager;
   readonly store: Store;
   readonly clock: Clock;
+  readonly clockSteps: ClockSteps;
   readonly logger: Logger;
   /** Bounds how many pods are made or removed at once. */
   readonly runtimeWork: Semaphore;

@@ -26,6 +26,8 @@ export interface ObservedContainer extends ContainerIdentity {
   readonly createdAtNanos: bigint;
   readonly startedAtNanos: bigint;
   readonly finishedAtNanos: bigint;
+  /** `finishedAtNanos` by the clock as it is set now, where it was set since then. */
+  readonly endedAtNanos?: bigint;
   readonly exitCode: number;
   readonly reason: string;
   readonly message: string;

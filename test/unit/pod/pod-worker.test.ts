@@ -38,6 +38,7 @@ function startWorker(t: Test, first: Pod) {
       flushed: async () => {},
     },
     clock: { now: () => NOW, monotonicMs: () => 0 },
+    clockSteps: { inPresentTime: (ms: number) => ms },
     logger: pino({ level: 'silent' }),
     runtimeWork: new Semaphore(1),
     settings: { maxRestartDelaySeconds: 300, hostIPs: () => [], logDirectory: '/nowhere', logLinksDirectory: '' },
