@@ -18,4 +18,4 @@ cd "$root"
 step "building"
 as_owner node scripts/build.ts
 # The bundle is what is installed, so it is what is measured.
-MINI_KUBELET_TEST_ENTRY=$root/dist/main.js MINI_KUBELET_TEST_CONTAINERD=${1:-1.6} exec node bench/run.ts
+MINI_KUBELET_TEST_LAUNCHER=$root/dist/mini-kubelet MINI_KUBELET_TEST_CONTAINERD=${1:-1.6} exec node bench/run.ts

@@ -88,7 +88,7 @@ integration() {
   fi
   # One file at a time: they share two cores with the runtime, and some assert how long things take.
   jobs=${MINI_KUBELET_TEST_JOBS:-1}
-  MINI_KUBELET_TEST_ENTRY=$root/dist/main.js MINI_KUBELET_TEST_CONTAINERD=$1 run_tap "integration on containerd $1" "${files[@]}"
+  MINI_KUBELET_TEST_LAUNCHER=$root/dist/mini-kubelet MINI_KUBELET_TEST_CONTAINERD=$1 run_tap "integration on containerd $1" "${files[@]}"
 }
 
 wanted=("$@")

@@ -45,9 +45,14 @@ export async function startDaemon(options: DaemonOptions): Promise<DaemonFixture
   }
 }
 
-/** The sources as they are, or the file that the environment names: the whole test run names the one-file build. */
-function entryFile(): string {
-  return process.env.MINI_KUBELET_TEST_ENTRY ?? join(projectRoot, 'src/main.ts');
+/**
+ * The sources as they are, or the launcher that the environment names: the whole test run names the one that is installed.
+ * It becomes the daemon, so that the pid is the daemon's.
+ */
+function program(...args: string[]): [string, string[]] {
+  const launcher = process.env.MINI_KUBELET_TEST_LAUNCHER;
+  if (launcher !== undefined) return [launcher, args];
+  return [process.execPath, [...nodeFlags, join(projectRoot, 'src/main.ts'), ...args]];
 }
 
 function freePort(): Promise<number> {
@@ -123,7 +128,7 @@ export class DaemonFixture {
   async start(waitUntilReady = true): Promise<void> {
     if (this.#process) throw new Error('the daemon is running already');
     const log = openSync(this.#logFile, 'a');
-    const child = spawn(process.execPath, [...nodeFlags, entryFile(), '--config', this.configFile], {
+    const child = spawn(...program('--config', this.configFile), {
       // A process group of its own: Ctrl-C at the terminal must not reach it before the fixture stops it in order.
       detached: true,
       cwd: '/',
@@ -180,7 +185,7 @@ export class DaemonFixture {
 
   /** Runs the program with other arguments beside the daemon: `config check`, `--help`, or a second daemon. */
   async runProgram(args: readonly string[], timeoutMs = 20_000): Promise<CommandResult> {
-    const result = await execa(process.execPath, [...nodeFlags, entryFile(), ...args], {
+    const result = await execa(...program(...args), {
       reject: false,
       timeout: timeoutMs,
       cwd: '/',
