@@ -9,6 +9,7 @@ import type { KindDefinition } from './api/kind.ts';
 import { configMapKind, kindsFor, nodeKind, secretKind, serviceAccountKind } from './api/kinds.ts';
 import type { KubeObject } from './api/meta.ts';
 import { createPodKind, type PodKindOptions } from './api/pod-kind.ts';
+import type { CgroupManager } from './cgroups/cgroup-manager.ts';
 import type { Config } from './config/config.ts';
 import { EventRecorder } from './events/recorder.ts';
 import type { HookRunner } from './hooks/hook-runner.ts';
@@ -45,9 +46,11 @@ import type { HealthCheck } from './server/http/health-routes.ts';
 import { ManifestSource } from './sources/manifest-dir.ts';
 import { StaticObjects } from './sources/static-objects.ts';
 import { StaticPods } from './sources/static-pods.ts';
+import type { UsageCollector } from './stats/usage-collector.ts';
 import { Store } from './store/store.ts';
 import { ServiceAccountTokens } from './tokens/service-account-tokens.ts';
 import { openTokenSigner } from './tokens/token-signer.ts';
+import { createUsageCollector } from './usage.ts';
 import { systemClock } from './util/clock.ts';
 import { run, start } from './util/exec.ts';
 import { IdleCollector } from './util/idle-collector.ts';
@@ -125,6 +128,7 @@ class MiniKubelet implements Daemon {
   #podManager: PodManager | undefined;
   #orphans: Orphans | undefined;
   #hooks: HookRunner | undefined;
+  #cgroups: CgroupManager | undefined;
   #logRotator: LogRotator | undefined;
   #tokens: ServiceAccountTokens | undefined;
   readonly #idleCollector: IdleCollector;
@@ -205,7 +209,14 @@ class MiniKubelet implements Daemon {
       clock: systemClock,
       logDirectory: podLogsDir,
     });
-    this.#server = this.#makeServer(podApi);
+    const usage = await createUsageCollector({
+      stateDirectory,
+      store: this.#store,
+      cache: this.#cache,
+      cgroups: () => this.#cgroups,
+      clock: systemClock,
+    });
+    this.#server = this.#makeServer(podApi, usage);
     await this.#server.start();
     await this.#removeBrokenCniResults();
     await this.#startRuntime(this.#cache);
@@ -345,6 +356,7 @@ class MiniKubelet implements Daemon {
       background: (work, failure) => this.#background(work, failure),
     });
     this.#hooks = pods.hooks;
+    this.#cgroups = pods.cgroups;
     this.#orphans = pods.orphans;
     this.#podManager = pods.podManager;
     this.#removeOrphans();
@@ -358,7 +370,7 @@ class MiniKubelet implements Daemon {
 
   // ---- API, manifests, node ----
 
-  #makeServer(podApi: PodApi): ApiServer {
+  #makeServer(podApi: PodApi, usage: UsageCollector): ApiServer {
     const { stateDirectory, kubeconfigPath, socketPath, enableServer, address, port } = this.#config;
     // Who listens on all addresses is asked for by any of them.
     const extraNames = ['0.0.0.0', '::'].includes(address) ? this.#hostIPs : [];
@@ -378,6 +390,7 @@ class MiniKubelet implements Daemon {
       kinds: kindsFor(POD_OPTIONS),
       podOperations: podApi,
       tokens: this.#knownTokens(),
+      usage,
       health: () => this.#health(),
       probeMetrics: this.#probeMetrics.registry,
       nodeName: this.#config.nodeName,

@@ -69,6 +69,7 @@ export interface Pods {
   readonly podManager: PodManager;
   readonly orphans: Orphans;
   readonly hooks: HookRunner;
+  readonly cgroups: CgroupManager;
 }
 
 /** Builds what pods are made with, and the manager of their workers, which begins to take them up. No logic. */
@@ -134,7 +135,7 @@ export async function startPods(parts: PodParts): Promise<Pods> {
   podManager.start();
   const hasPod = (uid: string) => podManager.hasPod(uid);
   const orphans = new Orphans({ client, cache, volumes, cgroups, logs: services.settings, logger, hasPod });
-  return { podManager, orphans, hooks };
+  return { podManager, orphans, hooks, cgroups };
 }
 
 function makeVolumes({ config, logger, store, machine, tokens }: PodParts): VolumeManager {

@@ -137,6 +137,11 @@ export class CgroupManager {
     return criCgroupParent(this.#options.driver, this.#podName(pod));
   }
 
+  /** Where the pod's cgroup is, below each hierarchy's mount point. @throws Error on a bad uid. */
+  podPath(pod: Pod): string {
+    return cgroupPath(this.#options.driver, this.#podName(pod));
+  }
+
   /**
    * Makes the pod's cgroup with its limits, or repairs one that is there. To be awaited before the sandbox is made.
    *

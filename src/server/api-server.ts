@@ -11,6 +11,7 @@ import type { Logger } from '../util/log.ts';
 import { buildApp } from './http/app.ts';
 import type { HealthCheck } from './http/health-routes.ts';
 import { LongRunning } from './http/long-running.ts';
+import type { UsageSource } from './http/metrics-api-routes.ts';
 import type { Peer } from './identity.ts';
 import { certificateIdentity, listenOnTls, secureContext } from './listeners/tls-listener.ts';
 import { listenOnUnixSocket } from './listeners/unix-listener.ts';
@@ -51,6 +52,7 @@ export interface ApiServerOptions {
   readonly kinds: readonly AnyKind[];
   readonly podOperations: PodOperations;
   readonly tokens: ServiceAccountTokens;
+  readonly usage: UsageSource;
   /** What must be well for the node to be ready; asked for every `/readyz`. */
   readonly health: () => readonly HealthCheck[];
   readonly config: ApiServerConfig;

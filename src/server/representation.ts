@@ -4,6 +4,9 @@ import type { AcceptedType, Representation } from './request/media-type.ts';
 
 export type AnyKind = KindDefinition<KubeObject>;
 
+/** As much of a kind as its objects' representations need. */
+export type WrittenKind = Pick<AnyKind, 'group' | 'version' | 'kind' | 'listKind' | 'columns' | 'row'>;
+
 /** What a table row carries of its object besides the cells. */
 export type IncludeObject = 'None' | 'Metadata' | 'Object';
 
@@ -23,7 +26,7 @@ export function jsonOf(object: KubeObject): string {
 
 /** One object as the client wants it. @param now for ages, epoch milliseconds. */
 export function writeObject(
-  kind: AnyKind,
+  kind: WrittenKind,
   object: KubeObject,
   accepted: AcceptedType,
   includeObject: IncludeObject,
@@ -42,7 +45,7 @@ export function writeObject(
 }
 
 export function writeList(
-  kind: AnyKind,
+  kind: WrittenKind,
   items: readonly KubeObject[],
   metadata: ListMeta,
   accepted: AcceptedType,
@@ -148,7 +151,7 @@ function partialMetadata(object: KubeObject): object {
 }
 
 function table(
-  kind: AnyKind,
+  kind: WrittenKind,
   objects: readonly KubeObject[],
   metadata: ListMeta,
   includeObject: IncludeObject,

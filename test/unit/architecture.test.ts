@@ -9,7 +9,7 @@ const levels: readonly (readonly string[])[] = [
   ['api', 'spdy'],
   ['config', 'runtime', 'store', 'cgroups', 'volumes', 'network', 'logs', 'events', 'sources', 'tokens'],
   // They work through the runtime's client.
-  ['images', 'probes'],
+  ['images', 'probes', 'stats'],
   ['hooks'],
   ['pod'],
   ['node', 'server'],
@@ -53,6 +53,7 @@ const pure: readonly RegExp[] = [
   /^probes\/(evaluation|address|http-target|network-error|outcome|results)\.ts$/,
   /^volumes\/(payload|config-map|secret|downward-api|projected|service-account-token)\.ts$/,
   /^network\/(hosts|dns|hostname)\.ts$/,
+  /^stats\/(usage|cgroup-usage|node-usage|cpu-rate|exposition|metrics-objects|running-pods|summary|resource-metrics|cadvisor-metrics)\.ts$/,
   /^runtime\/(labels|sandbox-config|container-config|observed)\.ts$/,
 ];
 const impureModules = /^node:(fs|net|http|https|http2|os|child_process|worker_threads|timers|dns|sqlite|tls)(\/|$)/;

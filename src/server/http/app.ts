@@ -10,6 +10,7 @@ import { isAllowedHost, isAllowedOrigin } from './host-check.ts';
 import { InFlight } from './in-flight.ts';
 import { registerInfoRoutes, type ServerInfo } from './info-routes.ts';
 import { isLongRunning, registerMetricsRoute, requestMetrics } from './metrics.ts';
+import { registerMetricsApiRoutes, type UsageSource } from './metrics-api-routes.ts';
 import { registerObjectRoutes } from './object-routes.ts';
 import { handlePodLog } from './pod-log-handler.ts';
 import { sendStatus } from './reply.ts';
@@ -39,6 +40,7 @@ export interface AppOptions extends HttpContext {
   readonly info: ServerInfo;
   readonly registry: Registry;
   readonly probeMetrics: Registry;
+  readonly usage: UsageSource;
   readonly health: () => readonly HealthCheck[];
   readonly peerOf: (request: FastifyRequest) => Peer;
   /** Of the administrator's token; changes when it is made anew. */
@@ -72,6 +74,7 @@ export function buildApp(options: AppOptions): FastifyInstance {
   registerSelfReviewRoutes(app, options);
   registerMetricsRoute(app, '/metrics', options.registry);
   registerMetricsRoute(app, '/metrics/probes', options.probeMetrics);
+  registerMetricsApiRoutes(app, options, options.usage);
   registerObjectRoutes(app, options, {
     ...streamHandlers(options),
     'serviceaccounts/token': { POST: (...args) => handleTokenRequest(options, ...args) },

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { metricsKinds } from '../../api/metrics-kinds.ts';
 import { selfReviewKinds } from '../../api/self-reviews.ts';
 import { notAcceptable } from '../../api/status-error.ts';
 import { type AnyKind, apiVersionOf } from '../representation.ts';
@@ -22,7 +23,7 @@ const discoveryVersions = ['v2', 'v2beta1'];
 
 /** What the server is and serves: discovery, OpenAPI, version. */
 export function registerInfoRoutes(app: FastifyInstance, kinds: readonly AnyKind[], info: ServerInfo): void {
-  registerDiscovery(app, [...kinds, ...selfReviewKinds], info);
+  registerDiscovery(app, [...kinds, ...selfReviewKinds, ...metricsKinds], info);
   registerOpenApi(app, kinds, info);
   const version = {
     major: kubernetes.major,

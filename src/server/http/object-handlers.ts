@@ -14,7 +14,7 @@ import { handleWatch } from './watch-handler.ts';
 
 type Handled = Promise<FastifyReply | undefined>;
 
-const representations = ['object', 'table', 'metadata'] as const;
+export const representations = ['object', 'table', 'metadata'] as const;
 
 /** HTTP's side of ObjectApi: reads options and bodies, waits for the disk, writes the answer. */
 export class ObjectHandlers {
@@ -106,7 +106,8 @@ export class ObjectHandlers {
   }
 }
 
-function includeObject(request: FastifyRequest): IncludeObject {
+/** @throws StatusError 400. */
+export function includeObject(request: FastifyRequest): IncludeObject {
   const value = stringParameter(queryOf(request), 'includeObject') ?? 'Metadata';
   if (value === 'None' || value === 'Metadata' || value === 'Object') return value;
   throw badRequest(`includeObject: must be None, Metadata or Object, not ${JSON.stringify(value.slice(0, 100))}`);

@@ -200,7 +200,7 @@ function updateRules(kind: AnyKind, subresource: string | undefined): UpdateRule
 
 /** What the selectors of a request let through; undefined when there are none. @throws StatusError 400. */
 export function selectorFilter(
-  kind: AnyKind,
+  kind: Pick<AnyKind, 'selectableFields'>,
   options: Pick<ListOptions, 'labelSelector' | 'fieldSelector'>,
 ): ((object: KubeObject) => boolean) | undefined {
   const { labelSelector, fieldSelector } = options;

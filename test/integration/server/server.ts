@@ -8,7 +8,7 @@ import { kinds } from '../../../src/api/kinds.ts';
 import { ApiServer, type ApiServerConfig } from '../../../src/server/api-server.ts';
 import { Store, type StoreOptions } from '../../../src/store/store.ts';
 import { systemClock } from '../../../src/util/clock.ts';
-import { FakePods, tokensFor } from '../../unit/server/support.ts';
+import { FakePods, fakeUsage, tokensFor } from '../../unit/server/support.ts';
 import { ApiClient } from '../support/api-client.ts';
 
 export interface RunningServer {
@@ -56,6 +56,7 @@ export async function startServer(
     kinds,
     podOperations: pods,
     tokens: tokensFor(store, systemClock),
+    usage: fakeUsage,
     health: () => [],
     config,
     nodeName: 'node-1',

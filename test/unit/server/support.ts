@@ -17,6 +17,7 @@ import { ensureSystemNamespaces } from '../../../src/server/objects/strategies.t
 import type { ContainerRun, LogOptions, PodOperations } from '../../../src/server/pod-operations.ts';
 import { defaultWatchStreamLimits } from '../../../src/server/watch-stream.ts';
 import type { SpdyConnection } from '../../../src/spdy/connection.ts';
+import type { InterfaceUsage, PodUsage, Usage } from '../../../src/stats/usage.ts';
 import { Store } from '../../../src/store/store.ts';
 import { ServiceAccountTokens } from '../../../src/tokens/service-account-tokens.ts';
 import { TokenSigner } from '../../../src/tokens/token-signer.ts';
@@ -69,6 +70,90 @@ export function tokensFor(store: Store, clock: Clock): ServiceAccountTokens {
   return new ServiceAccountTokens({ signer: new TokenSigner(privateKey), store, clock });
 }
 
+/** Two pods, of which `web` runs two containers, and a node. */
+export const someUsage: Usage = {
+  node: {
+    cpu: { usageNanos: 5e12, rate: { nanoCores: 1_500_000_000, windowMs: 15_000 } },
+    memory: {
+      usageBytes: 3_000_000_000,
+      workingSetBytes: 2_048_000_000,
+      rssBytes: 1_000_000_000,
+      cacheBytes: 900_000_000,
+      mappedFileBytes: 50_000_000,
+      pageFaults: 1000,
+      majorPageFaults: 10,
+      limitBytes: 8_000_000_000,
+      swapBytes: 0,
+    },
+    processes: 300,
+    bootedAtMs: Date.parse('2025-12-31T00:00:00Z'),
+    atMs: Date.parse(time),
+    swapCapacityBytes: 0,
+    maxProcesses: 32_768,
+    interfaces: [interfaceUsage('eth0', 1000)],
+    fs: {
+      availableBytes: 600,
+      capacityBytes: 1000,
+      usedBytes: 300,
+      inodesFree: 60,
+      inodes: 100,
+      inodesUsed: 40,
+    },
+  },
+  pods: [podUsage('default', 'web', ['main', 'side']), podUsage('other', 'db', ['main'])],
+};
+
+function podUsage(namespace: string, name: string, containers: readonly string[]): PodUsage {
+  const startedAtMs = Date.parse('2025-12-31T23:00:00Z');
+  const used = {
+    cpu: { usageNanos: 2e9, userNanos: 1.5e9, systemNanos: 0.5e9, rate: { nanoCores: 12_345, windowMs: 15_043 } },
+    memory: {
+      usageBytes: 8192,
+      workingSetBytes: 5120,
+      rssBytes: 4096,
+      cacheBytes: 4096,
+      mappedFileBytes: 0,
+      pageFaults: 7,
+      majorPageFaults: 1,
+      limitBytes: 10_240,
+      swapBytes: 0,
+    },
+    processes: 2,
+    startedAtMs,
+    atMs: Date.parse(time),
+  };
+  return {
+    namespace,
+    name,
+    uid: `uid-of-${name}`,
+    ...used,
+    containers: containers.map((container) => ({
+      id: `id-of-${name}-${container}`,
+      name: container,
+      image: 'busybox:1.36',
+      ...used,
+    })),
+    interfaces: [interfaceUsage('eth0', 100)],
+  };
+}
+
+function interfaceUsage(name: string, rxBytes: number): InterfaceUsage {
+  return {
+    name,
+    rxBytes,
+    rxPackets: 10,
+    rxErrors: 0,
+    rxDropped: 1,
+    txBytes: 2 * rxBytes,
+    txPackets: 20,
+    txErrors: 0,
+    txDropped: 0,
+  };
+}
+
+/** Always tells the same. */
+export const fakeUsage = { usage: async () => someUsage, ratedUsage: async () => someUsage };
+
 export interface TestApi {
   readonly app: FastifyInstance;
   readonly store: Store;
@@ -108,6 +193,7 @@ export async function startApi(t: Test, changes: Partial<AppOptions> = {}): Prom
     info: { version: '1.2.3', address: '127.0.0.1:10250' },
     registry: new Registry(),
     probeMetrics: new Registry(),
+    usage: fakeUsage,
     health: () => [],
     peerOf: () => ({ transport: 'tls', certificate: unixIdentity }),
     tokenHash: () => createHash('sha256').update('the-token').digest(),

@@ -1,0 +1,37 @@
+import { podKind } from './api/kinds.ts';
+import type { CgroupManager } from './cgroups/cgroup-manager.ts';
+import { detectCgroups } from './cgroups/detect.ts';
+import type { PodCache } from './runtime/pod-cache.ts';
+import { runningPods } from './stats/running-pods.ts';
+import { UsageCollector } from './stats/usage-collector.ts';
+import { kernelUsageIo, UsageReader } from './stats/usage-reader.ts';
+import type { Store } from './store/store.ts';
+import type { Clock } from './util/clock.ts';
+
+export interface UsageParts {
+  readonly stateDirectory: string;
+  readonly store: Store;
+  readonly cache: PodCache;
+  /** Undefined until the runtime has answered for the first time: until then no pod of ours is known to run. */
+  readonly cgroups: () => CgroupManager | undefined;
+  readonly clock: Clock;
+}
+
+/** Builds what tells the usage of node and pods. No logic. */
+export async function createUsageCollector(parts: UsageParts): Promise<UsageCollector> {
+  const { stateDirectory, store, cache, clock } = parts;
+  return new UsageCollector({
+    reader: new UsageReader({ layout: await detectCgroups(), stateDirectory, clock, io: kernelUsageIo }),
+    running: () => {
+      const cgroups = parts.cgroups();
+      if (!cgroups) return [];
+      return runningPods({
+        pods: store.list(podKind).items,
+        containers: cache.runningContainers(),
+        sandboxOf: (id) => cache.getSandbox(id),
+        cgroupOf: (pod) => cgroups.podPath(pod),
+      });
+    },
+    clock,
+  });
+}
