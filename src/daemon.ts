@@ -394,6 +394,10 @@ class MiniKubelet implements Daemon {
       health: () => this.#health(),
       probeMetrics: this.#probeMetrics.registry,
       nodeName: this.#config.nodeName,
+      serviceNetwork: () => ({
+        cidr: this.#config.serviceCIDR,
+        family: this.#hostIPs[0]?.includes(':') ? 'IPv6' : 'IPv4',
+      }),
       version: packageJson.version,
       logger: this.#logger,
       clock: systemClock,

@@ -4,7 +4,7 @@
  */
 export function expand(
   text: string,
-  values: ReadonlyMap<string, string>,
+  values: Pick<ReadonlyMap<string, string>, 'get'>,
   missing: (whole: string, name: string) => string = (whole) => whole,
 ): string {
   return text.replace(/\$(\$|\(([^)]*)\))/g, (whole, first: string, name: string) =>

@@ -8,6 +8,7 @@ import { isIP } from 'node:net';
 export type FormatCheck = (value: string) => string[];
 
 const dnsLabelFormat = '[a-z0-9]([-a-z0-9]*[a-z0-9])?';
+const dns1035LabelFormat = '[a-z]([-a-z0-9]*[a-z0-9])?';
 const dnsSubdomainFormat = `${dnsLabelFormat}(\\.${dnsLabelFormat})*`;
 const dnsUnderscoreLabelFormat = '_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?';
 const dnsUnderscoreFormat = `${dnsUnderscoreLabelFormat}(\\.${dnsUnderscoreLabelFormat})*`;
@@ -17,6 +18,7 @@ const configMapKeyFormat = '[-._a-zA-Z0-9]+';
 const httpHeaderFormat = '[-A-Za-z0-9]+';
 
 const dnsLabel = new RegExp(`^${dnsLabelFormat}$`);
+const dns1035Label = new RegExp(`^${dns1035LabelFormat}$`);
 const dnsSubdomain = new RegExp(`^${dnsSubdomainFormat}$`);
 const dnsUnderscoreSubdomain = new RegExp(`^${dnsUnderscoreFormat}$`);
 const labelKey = new RegExp(`^${labelKeyFormat}$`);
@@ -54,6 +56,18 @@ export function checkDnsLabel(value: string): string[] {
     problems.push(
       dnsSubdomain.test(value) ? 'must not contain dots' : regexMessage(message, dnsLabelFormat, 'my-name', '123-abc'),
     );
+  }
+  return problems;
+}
+
+/** A DNS label that begins with a letter: the name of a Service. */
+export function checkDns1035Label(value: string): string[] {
+  const problems: string[] = [];
+  if (isLongerThan(value, 63)) problems.push(maxLengthMessage(63));
+  if (!dns1035Label.test(value)) {
+    const message =
+      "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character";
+    problems.push(regexMessage(message, dns1035LabelFormat, 'my-name', 'abc-123'));
   }
   return problems;
 }

@@ -1,4 +1,5 @@
 import { configMapKind as configMap } from './config-map-kind.ts';
+import { endpointSliceKind as endpointSlice } from './endpoint-slice-kind.ts';
 import { eventKind as event } from './event-kind.ts';
 import type { KindDefinition } from './kind.ts';
 import type { KubeObject } from './meta.ts';
@@ -8,6 +9,7 @@ import { createPodKind, type PodKindOptions } from './pod-kind.ts';
 import { runtimeClassKind as runtimeClass } from './runtime-class-kind.ts';
 import { secretKind as secret } from './secret-kind.ts';
 import { serviceAccountKind as serviceAccount } from './service-account-kind.ts';
+import { serviceKind as service } from './service-kind.ts';
 
 /** The kinds that this daemon serves. */
 
@@ -21,6 +23,8 @@ export const configMapKind = configMap;
 export const secretKind = secret;
 export const serviceAccountKind = serviceAccount;
 export const runtimeClassKind = runtimeClass;
+export const serviceKind = service;
+export const endpointSliceKind = endpointSlice;
 
 /** All kinds, with what the configuration and the host allow pods to have. */
 export function kindsFor(options: PodKindOptions): readonly KindDefinition<KubeObject>[] {
@@ -34,6 +38,8 @@ export function kindsFor(options: PodKindOptions): readonly KindDefinition<KubeO
     secret,
     serviceAccount,
     runtimeClass,
+    service,
+    endpointSlice,
   ] as readonly KindDefinition<KubeObject>[];
 }
 

@@ -74,6 +74,15 @@ export const LabelSelectorSchema = metaObject(
   { atomic: true },
 );
 
+export const ConditionSchema = metaObject('Condition', {
+  type: str(),
+  status: oneOf(['True', 'False', 'Unknown']),
+  observedGeneration: opt(int64()),
+  lastTransitionTime: time(),
+  reason: str(),
+  message: str(),
+});
+
 export type OwnerReference = Static<typeof OwnerReferenceSchema>;
 export type ManagedFieldsEntry = Static<typeof ManagedFieldsEntrySchema>;
 export type LabelSelector = Static<typeof LabelSelectorSchema>;

@@ -199,6 +199,16 @@ export function reviewObject<P extends TProperties>(
   return namedObject(`io.k8s.api.${group}.v1.${name}`, properties, {});
 }
 
+/** An object of v1 of another group, by the first part of its name: `discovery` for discovery.k8s.io. */
+export function groupObject<P extends TProperties>(
+  group: 'coordination' | 'discovery' | 'events' | 'scheduling',
+  name: string,
+  properties: P,
+  options: ObjectOptions = {},
+): TObject<P> {
+  return namedObject(`io.k8s.api.${group}.v1.${name}`, properties, options);
+}
+
 /** An object of meta/v1. */
 export function metaObject<P extends TProperties>(
   name: string,

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import ipaddr from 'ipaddr.js';
 import { isQuantity, quantityNumber } from '../api/quantity.ts';
 import { sysctlPatternProblem } from '../api/sysctls.ts';
 import { parseDuration } from './duration.ts';
@@ -29,6 +30,14 @@ function isLabelKey(key: string): boolean {
   return name !== undefined && name.length <= 63 && labelNamePattern.test(name);
 }
 
+/** The network's own address, and room for other ones. */
+function isNetwork(text: string): boolean {
+  if (!ipaddr.isValidCIDR(text)) return false;
+  const [address, bits] = ipaddr.parseCIDR(text);
+  const [kind, length] = address.kind() === 'ipv6' ? [ipaddr.IPv6, 128] : [ipaddr.IPv4, 32];
+  return bits <= length - 2 && kind.networkAddressFromCIDR(text).toString() === address.toString();
+}
+
 const path: TextCheck = (value) => (value.startsWith('/') && !value.includes('\0') ? undefined : 'an absolute path');
 
 const socketPath = (value: string): string | undefined =>
@@ -52,6 +61,7 @@ export const textFormats: Readonly<Record<string, TextCheck>> = {
   name: (value) => (value === '' || isDnsName(value) ? undefined : 'a DNS name in lower case'),
   'dns-name-or-empty': (value) => (value === '' || isDnsName(value) ? undefined : 'a DNS name'),
   ip: (value) => (isIP(value) === 0 ? 'an IP address' : undefined),
+  'cidr-or-empty': (value) => (value === '' || isNetwork(value) ? undefined : 'a range like "10.96.0.0/12"'),
   path,
   'path-or-empty': (value, schema) => (value === '' ? undefined : path(value, schema)),
   'unix-endpoint': unixEndpoint,

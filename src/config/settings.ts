@@ -91,6 +91,11 @@ export const settingsSchema = Type.Object(
 
     clusterDNS: list([], 'ip', 'name servers for pods with dnsPolicy ClusterFirst'),
     clusterDomain: text('', 'dns-name-or-empty', 'domain added to the search paths of those pods'),
+    serviceCIDR: text(
+      '',
+      'cidr-or-empty',
+      'range of the addresses of Services, for whoever forwards them; empty: Services are headless',
+    ),
     resolvConf: text('/etc/resolv.conf', 'path-or-empty', "the host's resolver configuration, for pods; empty: none"),
 
     podLogsDir: text('/var/log/pods', 'path', 'container logs'),

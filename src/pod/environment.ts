@@ -2,10 +2,14 @@ import type { ConfigSources } from '../api/config-sources.ts';
 import { containerNamed, type DownwardFacts, podFieldValue, resourceFieldValue } from '../api/downward-api.ts';
 import { expand } from '../api/expansion.ts';
 import type { Container, EnvFromSource, EnvVar, Pod } from '../api/pod.ts';
+import type { Service } from '../api/service.ts';
+import { serviceEnvironment } from './service-environment.ts';
 
 /** What a container's environment can tell of its pod and node beside the manifest. */
 export interface EnvironmentFacts extends DownwardFacts {
   readonly sources: ConfigSources;
+  /** Those that the container is told of. */
+  readonly services: readonly Service[];
 }
 
 export interface EnvEntry {
@@ -18,8 +22,9 @@ export class EnvironmentError extends Error {}
 
 /**
  * The container's environment in the manifest's order, `envFrom` before `env`. A later variable of `env` may use earlier
- * ones of `env` as `$(NAME)`; of two with the same name the later one wins, at its own place
- * (makeEnvironmentVariables in pkg/kubelet/kubelet_pods.go). PURE.
+ * ones of `env` as `$(NAME)`, and those of services; of two with the same name the later one wins, at its own place. The
+ * variables of services follow, where the manifest has none of the name (makeEnvironmentVariables in
+ * pkg/kubelet/kubelet_pods.go). PURE.
  *
  * @throws EnvironmentError naming the variable or what is missing; never with a value.
  */
@@ -29,15 +34,16 @@ export function containerEnvironment(pod: Pod, container: Container, facts: Envi
     for (const [key, value] of variablesOf(source, facts.sources))
       setLast(fromSources, `${source.prefix ?? ''}${key}`, value);
   }
+  const ofServices = serviceEnvironment(facts.services);
   const values = new Map<string, string>();
   for (const variable of container.env ?? []) {
-    const value = variable.valueFrom
-      ? valueFrom(pod, container, variable, facts)
-      : expand(variable.value ?? '', values);
+    const known = { get: (name: string) => values.get(name) ?? ofServices.get(name) };
+    const value = variable.valueFrom ? valueFrom(pod, container, variable, facts) : expand(variable.value ?? '', known);
     // Without the optional source that it is from, a variable is not set, unless it was before.
     if (value !== undefined) setLast(values, variable.name, value);
   }
   for (const [name, value] of values) setLast(fromSources, name, value);
+  for (const [name, value] of ofServices) if (!fromSources.has(name)) fromSources.set(name, value);
   return [...fromSources].map(([key, value]) => ({ key, value }));
 }
 

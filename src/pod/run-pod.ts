@@ -25,6 +25,7 @@ import { runningTarget, targetMessage } from './ephemeral-target.ts';
 import { runPostStart, untilAborted } from './post-start.ts';
 import { messageOf, StartRefusedError, StepError } from './problems.ts';
 import { runtimeHandlerOf } from './runtime-handler.ts';
+import { servicesOf } from './service-links.ts';
 import type { PodServices } from './services.ts';
 
 /**
@@ -289,6 +290,7 @@ async function makeContainerConfig(
     nodeName: settings.nodeName,
     allocatable: settings.allocatable,
     sources: configSourcesOf(services.store, pod),
+    services: servicesOf(services.store, pod),
   });
   await checkSeccompProfile(settings.seccompDirectory, localhostSeccompProfile(pod, container));
   const subPaths = containerSubPaths(container, envs);

@@ -3,6 +3,7 @@ import type { Server as TlsServer } from 'node:https';
 import { hostname } from 'node:os';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Registry } from 'prom-client';
+import type { ServiceNetwork } from '../api/cluster-ip.ts';
 import type { Decoder } from '../api/decode/decode.ts';
 import type { Store } from '../store/store.ts';
 import type { ServiceAccountTokens } from '../tokens/service-account-tokens.ts';
@@ -18,6 +19,7 @@ import { listenOnUnixSocket } from './listeners/unix-listener.ts';
 import { NamespaceDeletion } from './objects/namespace-deletion.ts';
 import { NamespaceObjects } from './objects/namespace-objects.ts';
 import { ObjectApi } from './objects/object-api.ts';
+import { ServiceEndpoints } from './objects/service-endpoints.ts';
 import { ensureSystemNamespaces } from './objects/strategies.ts';
 import { ensurePki, type Pki } from './pki/pki.ts';
 import type { PodOperations } from './pod-operations.ts';
@@ -57,6 +59,7 @@ export interface ApiServerOptions {
   readonly health: () => readonly HealthCheck[];
   readonly config: ApiServerConfig;
   readonly nodeName: string;
+  readonly serviceNetwork: () => ServiceNetwork;
   /** Of mini-kubelet. */
   readonly version: string;
   readonly logger: Logger;
@@ -79,6 +82,7 @@ export class ApiServer {
   readonly #longRunning = new LongRunning(maxLongRunning);
   readonly #namespaceObjects: NamespaceObjects;
   readonly #namespaceDeletion: NamespaceDeletion;
+  readonly #serviceEndpoints: ServiceEndpoints;
   #app: FastifyInstance | undefined;
   #unixServer: Server | undefined;
   #tlsServer: TlsServer | undefined;
@@ -89,6 +93,7 @@ export class ApiServer {
     this.#options = options;
     this.#namespaceObjects = new NamespaceObjects(options);
     this.#namespaceDeletion = new NamespaceDeletion(options, options.logger);
+    this.#serviceEndpoints = new ServiceEndpoints(options);
   }
 
   async start(): Promise<void> {
@@ -96,6 +101,7 @@ export class ApiServer {
     ensureSystemNamespaces(store, new Date(clock.now()).toISOString().replace(/\.\d+Z$/, 'Z'));
     this.#namespaceObjects.start();
     this.#namespaceDeletion.start();
+    this.#serviceEndpoints.start();
     const app = this.#buildApp();
     this.#app = app;
     await app.ready();
@@ -115,17 +121,18 @@ export class ApiServer {
     clearInterval(this.#pkiTimer);
     this.#namespaceObjects.stop();
     this.#namespaceDeletion.stop();
+    this.#serviceEndpoints.stop();
     this.#longRunning.endAll();
     await Promise.all([this.#unixServer, this.#tlsServer].map((server) => server && closeServer(server)));
     await this.#app?.close();
   }
 
   #buildApp(): FastifyInstance {
-    const { store, podOperations, nodeName, clock, config, version, logger } = this.#options;
+    const { store, podOperations, nodeName, serviceNetwork, clock, config, version, logger } = this.#options;
     const audit = (pod: string, message: string) => logger.info({ pod, message }, 'audit of a pod');
     return buildApp({
       ...this.#options,
-      objects: new ObjectApi({ store, podOperations, nodeName, audit }, clock),
+      objects: new ObjectApi({ store, podOperations, nodeName, serviceNetwork, audit }, clock),
       longRunning: this.#longRunning,
       watchLimits: defaultWatchStreamLimits,
       streamIdleTimeoutMs: config.streamIdleTimeoutMs,

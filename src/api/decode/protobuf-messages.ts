@@ -9,6 +9,7 @@ export const protobufKinds: ReadonlyMap<string, string> = new Map([
   ['v1 Node', 'kubernetes.core.v1.Node'],
   ['v1 Pod', 'kubernetes.core.v1.Pod'],
   ['v1 Secret', 'kubernetes.core.v1.Secret'],
+  ['v1 Service', 'kubernetes.core.v1.Service'],
   ['v1 ServiceAccount', 'kubernetes.core.v1.ServiceAccount'],
   ['authentication.k8s.io/v1 SelfSubjectReview', 'kubernetes.authentication.v1.SelfSubjectReview'],
   ['authentication.k8s.io/v1 TokenRequest', 'kubernetes.authentication.v1.TokenRequest'],

@@ -1,14 +1,16 @@
 import { randomUUID } from 'node:crypto';
+import { canonical, clusterIPProblems, giveClusterIP, type ServiceNetwork } from '../../api/cluster-ip.ts';
 import type { FieldError } from '../../api/field-error.ts';
 import * as fieldError from '../../api/field-error.ts';
-import { namespaceKind, podKind, runtimeClassKind, serviceAccountKind } from '../../api/kinds.ts';
+import { namespaceKind, podKind, runtimeClassKind, serviceAccountKind, serviceKind } from '../../api/kinds.ts';
 import type { KubeObject, Status } from '../../api/meta.ts';
 import type { Namespace } from '../../api/namespace.ts';
 import type { Pod } from '../../api/pod.ts';
 import { applyRuntimeClass } from '../../api/pod-runtime-class.ts';
 import { existingPodWarnings, isSignificantChange, judgePod } from '../../api/pod-security/evaluate.ts';
 import { securityPolicy } from '../../api/pod-security/policy.ts';
-import { forbidden, type StatusError } from '../../api/status-error.ts';
+import { hasClusterIP, type Service } from '../../api/service.ts';
+import { forbidden, internalError, type StatusError } from '../../api/status-error.ts';
 import { checkPreconditions, type Store } from '../../store/store.ts';
 import type { PodOperations } from '../pod-operations.ts';
 import type { AnyKind } from '../representation.ts';
@@ -21,6 +23,7 @@ export interface StrategyContext {
   readonly podOperations: PodOperations;
   /** Of the one node there is. */
   readonly nodeName: string;
+  readonly serviceNetwork: () => ServiceNetwork;
   /** Notes what a namespace's policy wants to have noted of a pod. */
   audit(pod: string, message: string): void;
 }
@@ -36,7 +39,8 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   /** Further reasons to refuse a new object. */
   validate(object: T): FieldError[];
   /**
-   * Whether a valid object may be stored, as far as that depends on other objects. `current` is what it replaces.
+   * Whether a valid object may be stored, as far as that depends on other objects. `current` is what it replaces; to a
+   * new one this may add what the server gives out.
    *
    * @returns warnings for the client. @throws StatusError Forbidden.
    */
@@ -51,6 +55,7 @@ export const systemNamespaces = ['default', 'kube-system', 'kube-public', 'kube-
 export function strategyFor(kind: AnyKind, context: StrategyContext): Strategy {
   if (kind.kind === podKind.kind) return podStrategy(context) as Strategy;
   if (kind.kind === namespaceKind.kind) return namespaceStrategy(context) as Strategy;
+  if (kind.kind === serviceKind.kind) return serviceStrategy(context) as Strategy;
   return {
     complete: () => {},
     validate: () => [],
@@ -140,6 +145,24 @@ function namespaceStrategy({ store }: StrategyContext): Strategy<Namespace> {
         return terminating(current, now);
       });
     },
+  };
+}
+
+function serviceStrategy({ store, serviceNetwork }: StrategyContext): Strategy<Service> {
+  const usedAddresses = () =>
+    new Set(store.list(serviceKind, { filter: hasClusterIP }).items.map(({ spec }) => canonical(spec.clusterIP ?? '')));
+  return {
+    complete: () => {},
+    validate: (service) => clusterIPProblems(service, serviceNetwork(), usedAddresses()),
+    admit: ({ spec }, current) => {
+      if (current) return [];
+      try {
+        return giveClusterIP(spec, serviceNetwork(), usedAddresses(), Math.random());
+      } catch (error) {
+        throw internalError(`failed to allocate a serviceIP: ${error instanceof Error ? error.message : error}`);
+      }
+    },
+    delete: (service, options) => remove(store, serviceKind as AnyKind, service, options),
   };
 }
 

@@ -21,6 +21,7 @@ const server = new ApiServer({
   health: () => [],
   config: { socketPath: `${directory}/api.sock`, tls: undefined, streamIdleTimeoutMs: 60_000, maxConnections: 100 },
   nodeName: 'node-1',
+  serviceNetwork: () => ({ cidr: '', family: 'IPv4' }),
   version: '0.0.0',
   logger,
   clock: systemClock,

@@ -60,6 +60,7 @@ export async function startServer(
     health: () => [],
     config,
     nodeName: 'node-1',
+    serviceNetwork: () => ({ cidr: '', family: 'IPv4' }),
     version: '0.0.0',
     logger,
     clock: systemClock,

@@ -20,6 +20,8 @@ t.test('kinds are found by their path', async (t) => {
       ['secrets', true],
       ['serviceaccounts', 'sa', true],
       ['runtimeclasses', false],
+      ['services', 'svc', true],
+      ['endpointslices', true],
     ],
   );
   t.equal(findKind('', 'v1', 'pods')?.kind, 'Pod');

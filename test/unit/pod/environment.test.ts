@@ -9,6 +9,7 @@ const facts = {
   hostIPs: ['192.0.2.1'],
   nodeName: 'node-1',
   allocatable: { cpu: '2', memory: '4Gi' },
+  services: [],
   sources: { configMap: () => undefined, secret: () => undefined, serviceAccount: () => undefined },
 };
 

@@ -184,7 +184,16 @@ export async function startApi(t: Test, changes: Partial<AppOptions> = {}): Prom
     kinds,
     podOperations: pods,
     tokens: tokensFor(store, clock),
-    objects: new ObjectApi({ store, podOperations: pods, nodeName, audit: () => undefined }, clock),
+    objects: new ObjectApi(
+      {
+        store,
+        podOperations: pods,
+        nodeName,
+        serviceNetwork: () => ({ cidr: '', family: 'IPv4' }),
+        audit: () => undefined,
+      },
+      clock,
+    ),
     longRunning: new LongRunning(10),
     watchLimits: defaultWatchStreamLimits,
     streamIdleTimeoutMs: 60_000,
