@@ -72,6 +72,12 @@ export function checkDns1035Label(value: string): string[] {
   return problems;
 }
 
+/** Whatever a path can hold: a role's name, `system:discovery`. As k8s.io/apimachinery's IsValidPathSegmentName. */
+export function checkPathSegment(value: string): string[] {
+  if (value === '.' || value === '..') return [`may not be '${value}'`];
+  return ['/', '%'].filter((mark) => value.includes(mark)).map((mark) => `may not contain '${mark}'`);
+}
+
 /** DNS labels with dots between them: a pod name. */
 export function checkDnsSubdomain(value: string): string[] {
   const problems: string[] = [];

@@ -6,6 +6,7 @@ import type { KubeObject } from './meta.ts';
 import { namespaceKind as namespace } from './namespace-kind.ts';
 import { nodeKind as node } from './node-kind.ts';
 import { createPodKind, type PodKindOptions } from './pod-kind.ts';
+import { clusterRoleBindingKind, clusterRoleKind, roleBindingKind, roleKind } from './rbac/rbac-kinds.ts';
 import { runtimeClassKind as runtimeClass } from './runtime-class-kind.ts';
 import { secretKind as secret } from './secret-kind.ts';
 import { serviceAccountKind as serviceAccount } from './service-account-kind.ts';
@@ -40,6 +41,10 @@ export function kindsFor(options: PodKindOptions): readonly KindDefinition<KubeO
     runtimeClass,
     service,
     endpointSlice,
+    roleKind,
+    roleBindingKind,
+    clusterRoleKind,
+    clusterRoleBindingKind,
   ] as readonly KindDefinition<KubeObject>[];
 }
 

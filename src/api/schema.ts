@@ -190,6 +190,15 @@ export function nodeGroupObject<P extends TProperties>(
   return namedObject(`io.k8s.api.node.v1.${name}`, properties, options);
 }
 
+/** An object of rbac.authorization.k8s.io/v1. */
+export function rbacObject<P extends TProperties>(
+  name: string,
+  properties: P,
+  options: ObjectOptions = {},
+): TObject<P> {
+  return namedObject(`io.k8s.api.rbac.v1.${name}`, properties, options);
+}
+
 /** An object of authentication.k8s.io/v1 or authorization.k8s.io/v1. */
 export function reviewObject<P extends TProperties>(
   group: 'authentication' | 'authorization',

@@ -1,4 +1,5 @@
 import { checkLabelValue, checkQualifiedName } from './formats.ts';
+import type { LabelSelector } from './meta.ts';
 import { badRequest, type StatusError } from './status-error.ts';
 
 /** Label and field selectors as they stand in URLs: `app=web,tier in (front,back),!old`, `status.phase!=Running`. */
@@ -10,6 +11,8 @@ export interface LabelMatcher {
 export interface FieldMatcher {
   /** Names of the fields that the selector asks for. */
   readonly fields: readonly string[];
+  /** The value that the field must have, where the selector asks for one. */
+  exactValue(field: string): string | undefined;
   /**
    * Whether an object with these fields is selected.
    * @throws StatusError 400 for a field that is not among them.
@@ -30,12 +33,27 @@ export function parseLabelSelector(text: string): LabelMatcher {
   return { matches: (labels) => requirements.every((requirement) => matchesLabel(requirement, labels)) };
 }
 
+/** Whether labels match a selector that stands in an object; an empty one matches all. */
+export function matchesLabelSelector(
+  { matchLabels = {}, matchExpressions = [] }: LabelSelector,
+  labels: Readonly<Record<string, string>>,
+): boolean {
+  const operators = { In: 'in', NotIn: 'notin', Exists: 'exists', DoesNotExist: 'absent' } as const;
+  return (
+    Object.entries(matchLabels).every(([key, value]) => Object.hasOwn(labels, key) && labels[key] === value) &&
+    matchExpressions.every(({ key, operator, values = [] }) =>
+      matchesLabel({ key, operator: operators[operator], values: new Set(values) }, labels),
+    )
+  );
+}
+
 /** Parses a field selector: `=`, `==` and `!=`, all of which must hold. @throws StatusError 400. */
 export function parseFieldSelector(text: string): FieldMatcher {
   if (text.length > maxSelectorLength) throw badRequest('fieldSelector is too long');
   const terms = splitTerms(text).map((term) => parseFieldTerm(term, text));
   return {
     fields: terms.map(({ field }) => field),
+    exactValue: (name) => terms.find(({ field, negated }) => field === name && !negated)?.value,
     matches: (fields) =>
       terms.every(({ field, negated, value }) => {
         const actual = Object.hasOwn(fields, field) ? fields[field] : undefined;

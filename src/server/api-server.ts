@@ -9,6 +9,8 @@ import type { Store } from '../store/store.ts';
 import type { ServiceAccountTokens } from '../tokens/service-account-tokens.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Logger } from '../util/log.ts';
+import { ClusterRoles } from './access/cluster-roles.ts';
+import { RbacAuthorizer } from './access/rbac.ts';
 import { buildApp } from './http/app.ts';
 import type { HealthCheck } from './http/health-routes.ts';
 import { LongRunning } from './http/long-running.ts';
@@ -81,6 +83,7 @@ export class ApiServer {
   readonly #options: ApiServerOptions;
   readonly #longRunning = new LongRunning(maxLongRunning);
   readonly #namespaceObjects: NamespaceObjects;
+  readonly #clusterRoles: ClusterRoles;
   readonly #namespaceDeletion: NamespaceDeletion;
   readonly #serviceEndpoints: ServiceEndpoints;
   #app: FastifyInstance | undefined;
@@ -92,6 +95,7 @@ export class ApiServer {
   constructor(options: ApiServerOptions) {
     this.#options = options;
     this.#namespaceObjects = new NamespaceObjects(options);
+    this.#clusterRoles = new ClusterRoles(options);
     this.#namespaceDeletion = new NamespaceDeletion(options, options.logger);
     this.#serviceEndpoints = new ServiceEndpoints(options);
   }
@@ -100,6 +104,7 @@ export class ApiServer {
     const { store, clock, config, logger } = this.#options;
     ensureSystemNamespaces(store, new Date(clock.now()).toISOString().replace(/\.\d+Z$/, 'Z'));
     this.#namespaceObjects.start();
+    this.#clusterRoles.start();
     this.#namespaceDeletion.start();
     this.#serviceEndpoints.start();
     const app = this.#buildApp();
@@ -120,6 +125,7 @@ export class ApiServer {
   async stop(): Promise<void> {
     clearInterval(this.#pkiTimer);
     this.#namespaceObjects.stop();
+    this.#clusterRoles.stop();
     this.#namespaceDeletion.stop();
     this.#serviceEndpoints.stop();
     this.#longRunning.endAll();
@@ -133,6 +139,7 @@ export class ApiServer {
     return buildApp({
       ...this.#options,
       objects: new ObjectApi({ store, podOperations, nodeName, serviceNetwork, audit }, clock),
+      authorizer: new RbacAuthorizer(store),
       longRunning: this.#longRunning,
       watchLimits: defaultWatchStreamLimits,
       streamIdleTimeoutMs: config.streamIdleTimeoutMs,

@@ -1,9 +1,12 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
+import { API_AUDIENCE, type ServiceAccountTokens } from '../tokens/service-account-tokens.ts';
 import { adminGroup } from './pki/pki.ts';
 
 export interface Identity {
   readonly user: string;
   readonly groups: readonly string[];
+  readonly uid?: string;
+  readonly extra?: Readonly<Record<string, readonly string[]>>;
 }
 
 /** How a request reached us, as far as it tells who sends it. */
@@ -17,28 +20,52 @@ export const unixIdentity: Identity = { user: 'root', groups: [adminGroup] };
 
 const tokenIdentity: Identity = { user: 'mini-kubelet-admin', groups: [adminGroup] };
 
+const authenticatedGroup = 'system:authenticated';
+
 /**
- * Who sends the request; undefined for nobody that we know.
+ * Who sends the request; undefined for nobody that we know. Everybody who is known is in the group `system:authenticated`.
  *
- * @param tokenHash SHA-256 of the administrator's token. Hashes are compared, in constant time: neither the time it
- *   takes nor a copy of the state directory tells the token.
- * @param identify knows the tokens of service accounts.
+ * @param identify knows all tokens.
  */
 export function authenticate(
   peer: Peer,
   authorization: string | undefined,
-  tokenHash: Buffer,
   identify: (token: string) => Identity | undefined,
 ): Identity | undefined {
-  if (peer.transport === 'unix') return unixIdentity;
-  if (peer.certificate) return peer.certificate;
+  if (peer.transport === 'unix') return known(unixIdentity);
+  if (peer.certificate) return known(peer.certificate);
   const token = /^Bearer +([^\s]+)$/i.exec(authorization ?? '')?.[1];
-  if (token === undefined) return undefined;
-  const hash = createHash('sha256').update(token).digest();
-  return timingSafeEqual(hash, tokenHash) ? tokenIdentity : identify(token);
+  return token === undefined ? undefined : identify(token);
 }
 
-/** There are no other rights than all of them, and only the administrators' group has them. */
+export interface KnownTokens {
+  /** Of the administrator's token; changes when it is made anew. */
+  readonly tokenHash: () => Buffer;
+  readonly tokens: Pick<ServiceAccountTokens, 'identify'>;
+}
+
+/**
+ * Whose token it is, if it is for one of the audiences. Hashes are compared, in constant time: neither the time it takes
+ * nor a copy of the state directory tells the token.
+ */
+export function identityOfToken(
+  token: string,
+  { tokenHash, tokens }: KnownTokens,
+  audiences: readonly string[],
+): Identity | undefined {
+  const hash = createHash('sha256').update(token).digest();
+  // The administrator's token is for the API itself, whatever its audience is called.
+  const isAdmins = timingSafeEqual(hash, tokenHash()) && audiences.includes(API_AUDIENCE);
+  const identity = isAdmins ? tokenIdentity : tokens.identify(token, audiences);
+  return identity && known(identity);
+}
+
+function known(identity: Identity): Identity {
+  if (identity.groups.includes(authenticatedGroup)) return identity;
+  return { ...identity, groups: [...identity.groups, authenticatedGroup] };
+}
+
+/** Who has all rights, whatever the roles say. */
 export function isAdmin(identity: Identity): boolean {
   return identity.groups.includes(adminGroup);
 }

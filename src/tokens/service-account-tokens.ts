@@ -35,6 +35,13 @@ export interface IssuedToken {
   readonly expiresAtMs: number;
 }
 
+/** Whom a token stands for, by the names that rules know. */
+export interface TokenIdentity {
+  readonly user: string;
+  readonly groups: readonly string[];
+  readonly uid: string;
+}
+
 interface Reference {
   readonly name: string;
   readonly uid: string;
@@ -122,19 +129,20 @@ export class ServiceAccountTokens {
   }
 
   /**
-   * Who a token stands for. Undefined unless this daemon has signed it for its API, it is valid now, and the service
-   * account and what it is bound to still are the ones that they were.
+   * Who a token stands for. Undefined unless this daemon has signed it for one of the audiences, it is valid now, and the
+   * service account and what it is bound to still are the ones that they were.
    */
-  identify(token: string): { readonly user: string; readonly groups: readonly string[] } | undefined {
+  identify(token: string, audiences: readonly string[] = [API_AUDIENCE]): TokenIdentity | undefined {
     const { signer, store, clock } = this.#options;
     const claims = signer.verify(token, clock.now()) as Claims | undefined;
-    if (!claims || claims.iss !== API_AUDIENCE || !claims.aud.includes(API_AUDIENCE)) return undefined;
+    if (!claims || claims.iss !== API_AUDIENCE) return undefined;
+    if (!claims.aud.some((audience) => audiences.includes(audience))) return undefined;
     const { namespace, serviceaccount, pod, secret } = claims['kubernetes.io'];
     if (!isSame(store.get(serviceAccountKind, namespace, serviceaccount.name), serviceaccount)) return undefined;
     if (pod && !isSame(store.get(podKind, namespace, pod.name), pod)) return undefined;
     if (secret && !isSame(store.get(secretKind, namespace, secret.name), secret)) return undefined;
     const groups = ['system:serviceaccounts', `system:serviceaccounts:${namespace}`, 'system:authenticated'];
-    return { user: userName(namespace, serviceaccount.name), groups };
+    return { user: userName(namespace, serviceaccount.name), groups, uid: serviceaccount.uid };
   }
 
   #boundClaims(namespace: string, bound: BoundObject | undefined): Partial<Claims['kubernetes.io']> {

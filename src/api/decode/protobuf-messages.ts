@@ -13,11 +13,18 @@ export const protobufKinds: ReadonlyMap<string, string> = new Map([
   ['v1 ServiceAccount', 'kubernetes.core.v1.ServiceAccount'],
   ['authentication.k8s.io/v1 SelfSubjectReview', 'kubernetes.authentication.v1.SelfSubjectReview'],
   ['authentication.k8s.io/v1 TokenRequest', 'kubernetes.authentication.v1.TokenRequest'],
+  ['authentication.k8s.io/v1 TokenReview', 'kubernetes.authentication.v1.TokenReview'],
+  ['authorization.k8s.io/v1 LocalSubjectAccessReview', 'kubernetes.authorization.v1.LocalSubjectAccessReview'],
   ['authorization.k8s.io/v1 SelfSubjectAccessReview', 'kubernetes.authorization.v1.SelfSubjectAccessReview'],
   ['authorization.k8s.io/v1 SelfSubjectRulesReview', 'kubernetes.authorization.v1.SelfSubjectRulesReview'],
+  ['authorization.k8s.io/v1 SubjectAccessReview', 'kubernetes.authorization.v1.SubjectAccessReview'],
+  ['rbac.authorization.k8s.io/v1 ClusterRole', 'kubernetes.rbac.v1.ClusterRole'],
+  ['rbac.authorization.k8s.io/v1 ClusterRoleBinding', 'kubernetes.rbac.v1.ClusterRoleBinding'],
+  ['rbac.authorization.k8s.io/v1 Role', 'kubernetes.rbac.v1.Role'],
+  ['rbac.authorization.k8s.io/v1 RoleBinding', 'kubernetes.rbac.v1.RoleBinding'],
 ]);
 
-const files = ['meta', 'core', 'authentication', 'authorization'];
+const files = ['meta', 'core', 'authentication', 'authorization', 'rbac'];
 
 // In the one-file build the .proto files lie beside the bundle.
 const protoDir = new URL(import.meta.url.endsWith('.ts') ? '../../../proto/' : './proto/', import.meta.url);

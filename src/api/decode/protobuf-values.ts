@@ -12,6 +12,7 @@ export const scalarMessages: ReadonlyMap<string, (fields: Fields) => unknown> = 
   ['.kubernetes.meta.v1.Quantity', ({ string = '' }) => string],
   ['.kubernetes.meta.v1.IntOrString', intOrString],
   ['.kubernetes.authentication.v1.ExtraValue', ({ items = [] }) => items],
+  ['.kubernetes.authorization.v1.ExtraValue', ({ items = [] }) => items],
   ['.kubernetes.authentication.v1.AttestationValue', ({ items = [] }) => items],
 ]);
 

@@ -1,10 +1,12 @@
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Registry } from 'prom-client';
-import { forbidden, StatusError, tooManyRequests, unauthorized } from '../../api/status-error.ts';
-import type { ServiceAccountTokens } from '../../tokens/service-account-tokens.ts';
-import { authenticate, type Identity, isAdmin, type Peer } from '../identity.ts';
+import { forbidden, StatusError, tooManyRequests } from '../../api/status-error.ts';
+import { API_AUDIENCE, type ServiceAccountTokens } from '../../tokens/service-account-tokens.ts';
+import type { RouteAccess } from '../access/attributes.ts';
+import { authenticate, type Identity, identityOfToken, type Peer } from '../identity.ts';
+import { authorize, identify, requireAccess } from './authorize.ts';
 import type { HttpContext } from './context.ts';
-import { methodNotAllowedHere, pathNotFound, statusOf } from './errors.ts';
+import { pathNotFound, statusOf } from './errors.ts';
 import { type HealthCheck, healthPaths, registerHealthRoutes } from './health-routes.ts';
 import { isAllowedHost, isAllowedOrigin } from './host-check.ts';
 import { InFlight } from './in-flight.ts';
@@ -14,11 +16,15 @@ import { registerMetricsApiRoutes, type UsageSource } from './metrics-api-routes
 import { registerObjectRoutes } from './object-routes.ts';
 import { handlePodLog } from './pod-log-handler.ts';
 import { sendStatus } from './reply.ts';
-import { registerSelfReviewRoutes, selfReviewPaths } from './self-review-routes.ts';
+import { registerReviewRoutes } from './review-routes.ts';
 import { streamHandlers } from './stream-handlers.ts';
 import { handleTokenRequest } from './token-handler.ts';
 
 declare module 'fastify' {
+  interface FastifyInstance {
+    /** The right that each route takes, by `GET /api/v1/pods`. */
+    routeAccess: ReadonlyMap<string, RouteAccess>;
+  }
   interface FastifyRequest {
     /** Who sends it; undefined only on the paths that are open to everybody. */
     identity: Identity | undefined;
@@ -27,6 +33,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** `pods`, `pods/status`: for metrics. */
     resource?: string;
+    /** The right that it takes. A route without one is a mistake, and the server does not start. */
+    access?: RouteAccess;
   }
 }
 
@@ -64,6 +72,7 @@ export function buildApp(options: AppOptions): FastifyInstance {
   });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  requireAccess(app);
   app.decorateRequest('identity', undefined);
   app.decorateRequest('holdsPlaceIn', undefined);
   addGuards(app, options);
@@ -71,7 +80,10 @@ export function buildApp(options: AppOptions): FastifyInstance {
 
   registerHealthRoutes(app, options.health);
   registerInfoRoutes(app, options.kinds, options.info);
-  registerSelfReviewRoutes(app, options);
+  registerReviewRoutes(app, {
+    ...options,
+    identifyToken: (token, audiences) => identityOfToken(token, options, audiences),
+  });
   registerMetricsRoute(app, '/metrics', options.registry);
   registerMetricsRoute(app, '/metrics/probes', options.probeMetrics);
   registerMetricsApiRoutes(app, options, options.usage);
@@ -95,10 +107,11 @@ function addGuards(app: FastifyInstance, options: AppOptions): void {
     if (request.headers.upgrade !== undefined) reply.header('connection', 'close');
     const peer = options.peerOf(request);
     checkOrigin(request, peer, options.allowedHosts);
-    request.identity = authenticate(peer, request.headers.authorization, options.tokenHash(), (token) =>
-      options.tokens.identify(token),
+    const sender = authenticate(peer, request.headers.authorization, (token) =>
+      identityOfToken(token, options, [API_AUDIENCE]),
     );
-    authorize(request);
+    request.identity = identify(request, sender, options.authorizer);
+    authorize(request, options);
     takePlace(request, reply, reads, writes);
   });
   app.addHook('onResponse', async (request, reply) => {
@@ -135,18 +148,6 @@ function checkOrigin(request: FastifyRequest, peer: Peer, allowed: ReadonlySet<s
     });
   }
   if (!isAllowedOrigin(request.headers.origin, allowed)) throw forbidden('requests from other origins are refused');
-}
-
-function authorize(request: FastifyRequest): void {
-  const path = request.url.split('?', 1)[0] ?? '';
-  if (request.identity && isAdmin(request.identity)) return;
-  if (healthPaths.has(path)) {
-    if (request.method !== 'GET' && request.method !== 'HEAD') throw methodNotAllowedHere();
-    return;
-  }
-  if (!request.identity) throw unauthorized();
-  if (selfReviewPaths.has(path)) return;
-  throw forbidden(`forbidden: User ${JSON.stringify(request.identity.user)} cannot use path ${JSON.stringify(path)}`);
 }
 
 function takePlace(request: FastifyRequest, reply: FastifyReply, reads: InFlight, writes: InFlight): void {

@@ -2,6 +2,7 @@ import type { Decoder } from '../../api/decode/decode.ts';
 import type { Store } from '../../store/store.ts';
 import type { Clock } from '../../util/clock.ts';
 import type { Logger } from '../../util/log.ts';
+import type { RbacAuthorizer } from '../access/rbac.ts';
 import type { ObjectApi } from '../objects/object-api.ts';
 import type { PodOperations } from '../pod-operations.ts';
 import type { AnyKind } from '../representation.ts';
@@ -15,6 +16,9 @@ export interface HttpContext {
   readonly objects: ObjectApi;
   readonly podOperations: PodOperations;
   readonly kinds: readonly AnyKind[];
+  readonly authorizer: RbacAuthorizer;
+  /** Of the one node there is. */
+  readonly nodeName: string;
   readonly longRunning: LongRunning;
   readonly watchLimits: WatchStreamLimits;
   readonly logger: Logger;

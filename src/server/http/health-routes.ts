@@ -22,6 +22,7 @@ export function registerHealthRoutes(app: FastifyInstance, health: () => readonl
     app.route({
       method: ['GET', 'HEAD'],
       url: `/${name}`,
+      config: { access: { kind: 'public' } },
       handler: (request, reply) => sendHealth(name, checks(), request, reply),
     });
   };

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { metricsKinds } from '../../api/metrics-kinds.ts';
-import { selfReviewKinds } from '../../api/self-reviews.ts';
+import { reviewKinds } from '../../api/reviews.ts';
 import { notAcceptable } from '../../api/status-error.ts';
 import { type AnyKind, apiVersionOf } from '../representation.ts';
 import { parseAccept } from '../request/media-type.ts';
@@ -19,11 +19,14 @@ export interface ServerInfo {
 /** The Kubernetes release whose API this is. */
 const kubernetes = { major: '1', minor: '36', version: '1.36.2' };
 
+/** Whoever is known may read them, by the roles that there are from the start. */
+const forPath = { config: { access: { kind: 'path' } } } as const;
+
 const discoveryVersions = ['v2', 'v2beta1'];
 
 /** What the server is and serves: discovery, OpenAPI, version. */
 export function registerInfoRoutes(app: FastifyInstance, kinds: readonly AnyKind[], info: ServerInfo): void {
-  registerDiscovery(app, [...kinds, ...selfReviewKinds, ...metricsKinds], info);
+  registerDiscovery(app, [...kinds, ...reviewKinds, ...metricsKinds], info);
   registerOpenApi(app, kinds, info);
   const version = {
     major: kubernetes.major,
@@ -36,18 +39,18 @@ export function registerInfoRoutes(app: FastifyInstance, kinds: readonly AnyKind
     compiler: `node ${process.version}`,
     platform: `${process.platform}/${process.arch === 'x64' ? 'amd64' : process.arch}`,
   };
-  app.get('/version', (request, reply) => sendJson(request, reply, 200, JSON.stringify(version)));
+  app.get('/version', forPath, (request, reply) => sendJson(request, reply, 200, JSON.stringify(version)));
 }
 
 function registerDiscovery(app: FastifyInstance, kinds: readonly DiscoveredKind[], info: ServerInfo): void {
   const core = kinds.filter(({ group }) => group === '');
   const others = kinds.filter(({ group }) => group !== '');
-  app.get('/api', (request, reply) => sendDiscovery(request, reply, core, apiVersions(info.address)));
-  app.get('/apis', (request, reply) => sendDiscovery(request, reply, others, apiGroupList(others)));
+  app.get('/api', forPath, (request, reply) => sendDiscovery(request, reply, core, apiVersions(info.address)));
+  app.get('/apis', forPath, (request, reply) => sendDiscovery(request, reply, others, apiGroupList(others)));
   for (const groupVersion of new Set(kinds.map(apiVersionOf))) {
     const text = JSON.stringify(apiResourceList(kinds, groupVersion));
     const path = groupVersion.includes('/') ? `/apis/${groupVersion}` : `/api/${groupVersion}`;
-    app.get(path, (request, reply) => sendJson(request, reply, 200, text));
+    app.get(path, forPath, (request, reply) => sendJson(request, reply, 200, text));
   }
 }
 
@@ -97,10 +100,10 @@ function registerOpenApi(app: FastifyInstance, kinds: readonly AnyKind[], info: 
   const places = new Map(
     [...new Set(kinds.map(apiVersionOf))].map((gv) => [gv.includes('/') ? `apis/${gv}` : `api/${gv}`, gv]),
   );
-  app.get('/openapi/v2', (_request, reply) =>
+  app.get('/openapi/v2', forPath, (_request, reply) =>
     reply.header('content-type', 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf').send(emptyOpenApiV2),
   );
-  app.get('/openapi/v3', (request, reply) => {
+  app.get('/openapi/v3', forPath, (request, reply) => {
     const paths = Object.fromEntries(
       [...places].map(([place, groupVersion]) => {
         const hash = createHash('sha256').update(textOf(groupVersion)).digest('hex').slice(0, 32).toUpperCase();
@@ -110,6 +113,6 @@ function registerOpenApi(app: FastifyInstance, kinds: readonly AnyKind[], info: 
     return sendJson(request, reply, 200, JSON.stringify({ paths }));
   });
   for (const [place, groupVersion] of places) {
-    app.get(`/openapi/v3/${place}`, (request, reply) => sendJson(request, reply, 200, textOf(groupVersion)));
+    app.get(`/openapi/v3/${place}`, forPath, (request, reply) => sendJson(request, reply, 200, textOf(groupVersion)));
   }
 }

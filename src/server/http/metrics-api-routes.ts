@@ -81,7 +81,8 @@ function readOnly(
   url: string,
   handler: (request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply>,
 ): void {
-  const config = { resource: `${kind.plural}.${kind.group}` };
+  const access = { kind: 'resource', group: kind.group, resource: kind.plural } as const;
+  const config = { access, resource: `${kind.plural}.${kind.group}` };
   app.route({ method: 'GET', url, config, handler });
   const refuse = async () => {
     throw methodNotAllowedHere();

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { RouteAccess } from '../access/attributes.ts';
 
 export interface RequestMetrics {
   observe(request: FastifyRequest, code: number, seconds: number): void;
@@ -41,9 +42,10 @@ export function requestMetrics(registry: Registry, counts: { watches: () => numb
   };
 }
 
-/** `GET /metrics`, and what it has at places of their own; for administrators like everything else. */
+/** `GET /metrics`, and what it has at places of their own: for who may read the path, or the node's metrics. */
 export function registerMetricsRoute(app: FastifyInstance, path: string, registry: Registry): void {
-  app.get(path, async (_request, reply) =>
+  const access: RouteAccess = { kind: 'node', subresources: ['metrics'], orPath: true };
+  app.get(path, { config: { access } }, async (_request, reply) =>
     reply.header('content-type', registry.contentType).send(await registry.metrics()),
   );
 }

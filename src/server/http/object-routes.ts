@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 'fastify';
+import type { RouteAccess } from '../access/attributes.ts';
 import type { Target } from '../objects/object-api.ts';
 import { type AnyKind, apiVersionOf } from '../representation.ts';
 import type { HttpContext } from './context.ts';
@@ -68,12 +69,20 @@ function register(
   subresource: string | undefined,
   handlers: Handlers,
 ): void {
+  const access: RouteAccess = {
+    kind: 'resource',
+    group: kind.group,
+    resource: kind.plural,
+    ...(subresource === undefined ? {} : { subresource }),
+    // What runs in a pod is not read, however it begins.
+    ...(subresource !== undefined && isStream(kind, subresource) ? { verb: 'create' } : {}),
+  };
   for (const method of methods) {
     const handler = handlers[method];
     app.route({
       method,
       url,
-      config: { resource: subresource === undefined ? kind.plural : `${kind.plural}/${subresource}` },
+      config: { access, resource: subresource === undefined ? kind.plural : `${kind.plural}/${subresource}` },
       handler: async (request, reply) => {
         if (!handler) throw methodNotAllowedHere();
         return handler(targetOf(kind, subresource, request), request, reply);
@@ -82,8 +91,12 @@ function register(
   }
 }
 
+function isStream(kind: AnyKind, subresource: string): boolean {
+  return kind.plural === 'pods' && ['attach', 'exec', 'portforward'].includes(subresource);
+}
+
 function targetOf(kind: AnyKind, subresource: string | undefined, request: FastifyRequest): Target {
   const { namespace, name } = request.params as { namespace?: string; name?: string };
   for (const segment of [namespace, name]) if (segment !== undefined) checkPathSegment(segment);
-  return { kind, namespace, name: name ?? '', subresource };
+  return { kind, namespace, name: name ?? '', subresource, requester: request.identity };
 }

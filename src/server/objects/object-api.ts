@@ -8,6 +8,7 @@ import { alreadyExists, expired, invalid, methodNotAllowed, notFound } from '../
 import { parseResourceVersion } from '../../store/resource-version.ts';
 import { tooLargeResourceVersion } from '../../store/statuses.ts';
 import type { Clock } from '../../util/clock.ts';
+import type { Identity } from '../identity.ts';
 import { applyPatch, type PatchType } from '../patch/apply-patch.ts';
 import type { AnyKind } from '../representation.ts';
 import type { DeleteOptions } from '../request/delete-options.ts';
@@ -26,9 +27,11 @@ export interface Target {
   readonly namespace: string | undefined;
   readonly name: string;
   readonly subresource: string | undefined;
+  /** Who asks; without it nothing is allowed that depends on that. */
+  readonly requester?: Identity | undefined;
 }
 
-export type Collection = Pick<Target, 'kind' | 'namespace'>;
+export type Collection = Pick<Target, 'kind' | 'namespace' | 'requester'>;
 
 export interface Written {
   readonly object: KubeObject;
@@ -88,7 +91,7 @@ export class ObjectApi {
     return { items: page, metadata };
   }
 
-  create({ kind, namespace }: Collection, body: DecodedBody, options: WriteOptions): Written {
+  create({ kind, namespace, requester }: Collection, body: DecodedBody, options: WriteOptions): Written {
     const { store } = this.#context;
     const { object, warnings } = readObject(kind, body, options.fieldValidation);
     const now = this.#clock.now();
@@ -104,7 +107,7 @@ export class ObjectApi {
     strategy.complete(object, object.metadata.creationTimestamp ?? '');
     const errors = [...kind.validateCreate(object), ...strategy.validate(object)];
     if (errors.length > 0) throw invalid(kind, (object.metadata.name ?? '').slice(0, maxShownName), errors);
-    const advice = strategy.admit(object, undefined);
+    const advice = strategy.admit(object, undefined, requester);
     if (!options.dryRun) return { object: store.create(kind, object), warnings: [...warnings, ...advice] };
     if (store.get(kind, namespace, object.metadata.name)) throw alreadyExists(kind, object.metadata.name);
     return { object, warnings: [...warnings, ...advice] };
@@ -148,7 +151,7 @@ export class ObjectApi {
   }
 
   #replace(target: Target, options: WriteOptions, make: (current: KubeObject) => KubeObject): Written {
-    const { kind, namespace, name, subresource } = target;
+    const { kind, namespace, name, subresource, requester } = target;
     let warnings: readonly string[] = [];
     const mutate = (current: KubeObject): KubeObject => {
       const next = make(current);
@@ -158,7 +161,7 @@ export class ObjectApi {
       kind.applyDefaults(next);
       const errors = rules.validateUpdate(next, current);
       if (errors.length > 0) throw invalid(kind, name, errors);
-      if (subresource !== 'status') warnings = this.#strategy(kind).admit(next, current);
+      if (subresource !== 'status') warnings = this.#strategy(kind).admit(next, current, requester);
       raiseGeneration(next, current);
       return next;
     };

@@ -9,9 +9,13 @@ import type { Pod } from '../../api/pod.ts';
 import { applyRuntimeClass } from '../../api/pod-runtime-class.ts';
 import { existingPodWarnings, isSignificantChange, judgePod } from '../../api/pod-security/evaluate.ts';
 import { securityPolicy } from '../../api/pod-security/policy.ts';
+import { rbacGroup } from '../../api/rbac/rbac.ts';
 import { hasClusterIP, type Service } from '../../api/service.ts';
 import { forbidden, internalError, type StatusError } from '../../api/status-error.ts';
 import { checkPreconditions, type Store } from '../../store/store.ts';
+import { checkGrant } from '../access/escalation.ts';
+import { RbacAuthorizer } from '../access/rbac.ts';
+import type { Identity } from '../identity.ts';
 import type { PodOperations } from '../pod-operations.ts';
 import type { AnyKind } from '../representation.ts';
 import type { DeleteOptions } from '../request/delete-options.ts';
@@ -39,12 +43,12 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   /** Further reasons to refuse a new object. */
   validate(object: T): FieldError[];
   /**
-   * Whether a valid object may be stored, as far as that depends on other objects. `current` is what it replaces; to a
-   * new one this may add what the server gives out.
+   * Whether a valid object may be stored, as far as that depends on other objects and on who asks. `current` is what it
+   * replaces; to a new one this may add what the server gives out.
    *
    * @returns warnings for the client. @throws StatusError Forbidden.
    */
-  admit(object: T, current: T | undefined): readonly string[];
+  admit(object: T, current: T | undefined, requester: Identity | undefined): readonly string[];
   /** Deletes, or begins to. The object exists. `now`: RFC 3339. @returns what the client gets. */
   delete(object: T, options: DeleteOptions, now: string): KubeObject | Status;
 }
@@ -59,7 +63,10 @@ export function strategyFor(kind: AnyKind, context: StrategyContext): Strategy {
   return {
     complete: () => {},
     validate: () => [],
-    admit: () => [],
+    admit: (object, _current, requester) => {
+      if (kind.group === rbacGroup) checkGrant(new RbacAuthorizer(context.store), requester, object);
+      return [];
+    },
     delete: (object, options) => remove(context.store, kind, object, options),
   };
 }

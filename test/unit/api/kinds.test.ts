@@ -22,6 +22,10 @@ t.test('kinds are found by their path', async (t) => {
       ['runtimeclasses', false],
       ['services', 'svc', true],
       ['endpointslices', true],
+      ['roles', true],
+      ['rolebindings', true],
+      ['clusterroles', false],
+      ['clusterrolebindings', false],
     ],
   );
   t.equal(findKind('', 'v1', 'pods')?.kind, 'Pod');

@@ -1,11 +1,16 @@
 import t from 'tap';
 import { isAllowedHost, isAllowedOrigin } from '../../../src/server/http/host-check.ts';
-import { authenticate, isAdmin, type Peer } from '../../../src/server/identity.ts';
+import { authenticate, identityOfToken, isAdmin, type Peer } from '../../../src/server/identity.ts';
 import { hashToken } from '../../../src/server/pki/pki.ts';
+import { API_AUDIENCE } from '../../../src/tokens/service-account-tokens.ts';
 
 const hash = hashToken('right');
 const admin = { user: 'a', groups: ['system:masters'] };
 const other = { user: 'b', groups: ['others'] };
+const tokens = {
+  identify: (token: string) =>
+    token === 'of-an-account' ? { user: 'system:serviceaccount:a:b', groups: [], uid: '1' } : undefined,
+};
 const nobody: Peer = { transport: 'tls', certificate: undefined };
 
 t.test('who a request is from', async (t) => {
@@ -24,10 +29,11 @@ t.test('who a request is from', async (t) => {
     ['a certificate goes before a token', { transport: 'tls', certificate: other }, 'Bearer right', false],
   ];
   for (const [name, peer, authorization, expected] of cases) {
-    const identity = authenticate(peer, authorization, hash, (token) =>
-      token === 'of-an-account' ? { user: 'system:serviceaccount:a:b', groups: [] } : undefined,
+    const identity = authenticate(peer, authorization, (token) =>
+      identityOfToken(token, { tokenHash: () => hash, tokens }, [API_AUDIENCE]),
     );
     t.equal(identity && isAdmin(identity), expected, name);
+    if (identity) t.ok(identity.groups.includes('system:authenticated'), name);
   }
 });
 

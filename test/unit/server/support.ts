@@ -8,6 +8,8 @@ import { kinds, nodeKind, podKind } from '../../../src/api/kinds.ts';
 import type { Node } from '../../../src/api/node.ts';
 import type { Pod } from '../../../src/api/pod.ts';
 import { internalError } from '../../../src/api/status-error.ts';
+import { ClusterRoles } from '../../../src/server/access/cluster-roles.ts';
+import { RbacAuthorizer } from '../../../src/server/access/rbac.ts';
 import { type AppOptions, buildApp } from '../../../src/server/http/app.ts';
 import { LongRunning } from '../../../src/server/http/long-running.ts';
 import { unixIdentity } from '../../../src/server/identity.ts';
@@ -184,6 +186,8 @@ export async function startApi(t: Test, changes: Partial<AppOptions> = {}): Prom
     kinds,
     podOperations: pods,
     tokens: tokensFor(store, clock),
+    authorizer: new RbacAuthorizer(store),
+    nodeName,
     objects: new ObjectApi(
       {
         store,
@@ -210,10 +214,13 @@ export async function startApi(t: Test, changes: Partial<AppOptions> = {}): Prom
     ...changes,
   });
   await app.ready();
+  const clusterRoles = new ClusterRoles({ store, clock, logger });
+  clusterRoles.start();
   const namespaceDeletion = new NamespaceDeletion({ store, podOperations: pods, kinds }, logger);
   namespaceDeletion.start();
   t.teardown(async () => {
     namespaceDeletion.stop();
+    clusterRoles.stop();
     await app.close();
     await decoder.stop();
     store.close();

@@ -74,6 +74,7 @@ t.test('a token is a JWT as Kubernetes writes it, and anybody with the public ke
   t.same(tokens.identify(token), {
     user: 'system:serviceaccount:ns:robot',
     groups: ['system:serviceaccounts', 'system:serviceaccounts:ns', 'system:authenticated'],
+    uid: 'sa-1',
   });
   t.equal(tokens.issue('ns', 'nobody', { audiences: [], expirationSeconds: 600 }), undefined);
 });

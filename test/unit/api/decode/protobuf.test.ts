@@ -10,7 +10,7 @@ import { inlinedFields, scalarMessages } from '../../../../src/api/decode/protob
 import type { KindDefinition } from '../../../../src/api/kind.ts';
 import { kinds } from '../../../../src/api/kinds.ts';
 import type { KubeObject } from '../../../../src/api/meta.ts';
-import { selfReviewKinds } from '../../../../src/api/self-reviews.ts';
+import { reviewKinds } from '../../../../src/api/reviews.ts';
 import { checkStructure } from '../../../../src/api/structural.ts';
 import { envelope, protobufBody } from './protobuf-bodies.ts';
 
@@ -29,8 +29,10 @@ interface Shape {
 }
 
 const types = new MessageTypes();
+const apiVersionOf = ({ group, version }: Pick<Kind, 'group' | 'version'>) =>
+  group === '' ? version : `${group}/${version}`;
 const messageOf = (kind: Pick<Kind, 'group' | 'version' | 'kind'>) =>
-  protobufKinds.get(`${kind.group === '' ? '' : `${kind.group}/`}${kind.version} ${kind.kind}`);
+  protobufKinds.get(`${apiVersionOf(kind)} ${kind.kind}`);
 const readable = kinds.filter((kind) => messageOf(kind) !== undefined);
 const fieldsV1 = '.kubernetes.meta.v1.FieldsV1';
 
@@ -79,7 +81,7 @@ function differences(type: protobuf.Type, shape: Shape, done: Set<string>): stri
 }
 
 t.test('messages have the fields of the schemas, with the same types', async (t) => {
-  for (const kind of [...readable, ...selfReviewKinds]) {
+  for (const kind of [...readable, ...reviewKinds]) {
     const { apiVersion, kind: _, ...properties } = (kind.schema as Shape).properties ?? {};
     t.ok(apiVersion);
     t.same(differences(types.type(messageOf(kind) ?? ''), { properties }, new Set()), [], kind.kind);
@@ -132,7 +134,7 @@ function checked(kind: Kind, document: unknown) {
 for (const kind of readable) {
   t.test(`${kind.kind}: what comes in protobuf is what comes in JSON`, async () => {
     const { apiVersion: _, kind: __, ...properties } = (kind.schema as Shape).properties ?? {};
-    const identity = { apiVersion: 'v1', kind: kind.kind };
+    const identity = { apiVersion: apiVersionOf(kind), kind: kind.kind };
     fc.assert(
       fc.property(values({ properties }), (fields) => {
         const document = { ...identity, ...(fields as Json) };

@@ -162,10 +162,8 @@ t.test('names that are paths lead nowhere', async (t) => {
   t.equal(store.resourceVersion, before);
 });
 
-t.test('nobody gets in without credentials, and with them only administrators', async (t) => {
-  const identity = { user: 'somebody', groups: ['others'] };
+t.test('nobody gets in without credentials', async (t) => {
   const nobody = await startApi(t, { peerOf: () => ({ transport: 'tls', certificate: undefined }) });
-  const stranger = await startApi(t, { peerOf: () => ({ transport: 'tls', certificate: identity }) });
   const paths = [
     '/',
     '/api',
@@ -186,7 +184,6 @@ t.test('nobody gets in without credentials, and with them only administrators', 
   for (const path of paths) {
     for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'HEAD']) {
       t.equal((await nobody.request(method, path)).code, 401, `${method} ${path}`);
-      t.equal((await stranger.request(method, path)).code, 403, `${method} ${path} by another group`);
     }
   }
   t.match((await nobody.request('GET', '/api/v1/pods')).body, { kind: 'Status', reason: 'Unauthorized', code: 401 });

@@ -2,7 +2,7 @@ import type { Static } from 'typebox';
 import { LabelSelectorRequirementSchema, ObjectMetaSchema } from './meta.ts';
 import { about, atomicList, bool, mapOf, metaObject, opt, reviewObject, str } from './schema.ts';
 
-/** What clients ask of themselves: who am I, may I, what may I. Nothing of it is stored. */
+/** What is asked of identities: who am I, may I, may somebody, whose token is this. Nothing of it is stored. */
 
 const authentication = 'authentication';
 const authorization = 'authorization';
@@ -75,6 +75,38 @@ const SelfSubjectAccessReviewSchema = reviewObject(authorization, 'SelfSubjectAc
   status: opt(AccessStatusSchema),
 });
 
+const SubjectAccessReviewSpecSchema = reviewObject(authorization, 'SubjectAccessReviewSpec', {
+  resourceAttributes: opt(ResourceAttributesSchema),
+  nonResourceAttributes: opt(NonResourceAttributesSchema),
+  user: opt(str()),
+  groups: opt(atomicList(str())),
+  extra: opt(mapOf(atomicList(str()))),
+  uid: opt(str()),
+});
+
+const subjectReview = {
+  apiVersion: str(),
+  kind: str(),
+  metadata: ObjectMetaSchema,
+  spec: about(SubjectAccessReviewSpecSchema, 'Who, and what is to be done with which objects, or with which path.'),
+  status: opt(AccessStatusSchema),
+};
+
+const TokenReviewSchema = reviewObject(authentication, 'TokenReview', {
+  apiVersion: str(),
+  kind: str(),
+  metadata: ObjectMetaSchema,
+  spec: reviewObject(authentication, 'TokenReviewSpec', { token: opt(str()), audiences: opt(atomicList(str())) }),
+  status: opt(
+    reviewObject(authentication, 'TokenReviewStatus', {
+      authenticated: opt(bool()),
+      user: opt(UserInfoSchema),
+      audiences: opt(atomicList(str())),
+      error: opt(str()),
+    }),
+  ),
+});
+
 const RulesStatusSchema = reviewObject(authorization, 'SubjectRulesReviewStatus', {
   resourceRules: atomicList(
     reviewObject(authorization, 'ResourceRule', {
@@ -104,6 +136,8 @@ const SelfSubjectRulesReviewSchema = reviewObject(authorization, 'SelfSubjectRul
 
 export type SelfSubjectAccessReview = Static<typeof SelfSubjectAccessReviewSchema>;
 export type SelfSubjectRulesReview = Static<typeof SelfSubjectRulesReviewSchema>;
+export type SubjectAccessReviewSpec = Static<typeof SubjectAccessReviewSpecSchema>;
+export type TokenReview = Static<typeof TokenReviewSchema>;
 
 const common = {
   version: 'v1',
@@ -115,7 +149,7 @@ const common = {
 } as const;
 
 /** As much of a kind as discovery and the check of bodies need. */
-export const selfReviewKinds = [
+export const reviewKinds = [
   {
     ...common,
     group: 'authentication.k8s.io',
@@ -140,6 +174,31 @@ export const selfReviewKinds = [
     singular: 'selfsubjectrulesreview',
     schema: SelfSubjectRulesReviewSchema,
   },
+  {
+    ...common,
+    group: 'authorization.k8s.io',
+    kind: 'SubjectAccessReview',
+    plural: 'subjectaccessreviews',
+    singular: 'subjectaccessreview',
+    schema: reviewObject(authorization, 'SubjectAccessReview', subjectReview),
+  },
+  {
+    ...common,
+    namespaced: true,
+    group: 'authorization.k8s.io',
+    kind: 'LocalSubjectAccessReview',
+    plural: 'localsubjectaccessreviews',
+    singular: 'localsubjectaccessreview',
+    schema: reviewObject(authorization, 'LocalSubjectAccessReview', subjectReview),
+  },
+  {
+    ...common,
+    group: 'authentication.k8s.io',
+    kind: 'TokenReview',
+    plural: 'tokenreviews',
+    singular: 'tokenreview',
+    schema: TokenReviewSchema,
+  },
 ] as const;
 
-export type SelfReviewKind = (typeof selfReviewKinds)[number];
+export type ReviewKind = (typeof reviewKinds)[number];
