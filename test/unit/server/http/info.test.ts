@@ -25,7 +25,14 @@ t.test('aggregated discovery has the content type that kubectl looks for', async
   const groups = await request('GET', '/apis', undefined, { accept });
   t.same(
     groups.body.items.map(({ metadata }: { metadata: { name: string } }) => metadata.name),
-    ['node.k8s.io', 'rbac.authorization.k8s.io', 'authentication.k8s.io', 'authorization.k8s.io'],
+    [
+      'node.k8s.io',
+      'discovery.k8s.io',
+      'rbac.authorization.k8s.io',
+      'authentication.k8s.io',
+      'authorization.k8s.io',
+      'metrics.k8s.io',
+    ],
   );
   const beta = await request('GET', '/api', undefined, {
     accept: 'application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList',
