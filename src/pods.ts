@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { glob, readFile } from 'node:fs/promises';
 import { release } from 'node:os';
 import { join } from 'node:path';
-import { nodeKind } from './api/kinds.ts';
+import { nodeKind, secretKind } from './api/kinds.ts';
 import type { Pod } from './api/pod.ts';
 import { CgroupManager } from './cgroups/cgroup-manager.ts';
 import { podCgroupResources } from './cgroups/formulas.ts';
@@ -10,6 +10,9 @@ import type { Config } from './config/config.ts';
 import type { EventRecorder } from './events/recorder.ts';
 import { HookRunner } from './hooks/hook-runner.ts';
 import { ImageManager } from './images/image-manager.ts';
+import { ImagePuller } from './images/image-puller.ts';
+import { PullCredentials } from './images/pull-credentials.ts';
+import { PullRecords } from './images/pull-records.ts';
 import { readHostResolvConf } from './network/host-resolver.ts';
 import { admit } from './node/admission.ts';
 import type { NodeResources } from './node/allocatable.ts';
@@ -91,13 +94,7 @@ export async function startPods(parts: PodParts): Promise<Pods> {
     client,
     cache,
     monitor: parts.monitor,
-    images: new ImageManager({
-      client,
-      clock: systemClock,
-      maxParallelPulls: config.maxParallelImagePulls,
-      onEvent: (pod, container, type, reason, message) =>
-        recorder.event(pod, type, reason, message, fieldPath(pod, container.name)),
-    }),
+    images: makeImages(parts),
     hooks,
     volumes,
     cgroups,
@@ -136,6 +133,43 @@ export async function startPods(parts: PodParts): Promise<Pods> {
   const hasPod = (uid: string) => podManager.hasPod(uid);
   const orphans = new Orphans({ client, cache, volumes, cgroups, logs: services.settings, logger, hasPod });
   return { podManager, orphans, hooks, cgroups };
+}
+
+function makeImages({ config, logger, store, client, recorder }: PodParts): ImageManager {
+  const records = new PullRecords({
+    directory: join(config.stateDirectory, 'image_manager'),
+    clock: systemClock,
+    logger,
+    imageId: async (image, signal) => (await client.imageStatus(image, signal && { signal }))?.id,
+  });
+  records.load();
+  const missingSecrets = (names: readonly string[]) =>
+    `Unable to retrieve some image pull secrets (${names.join(', ')}); attempting to pull the image may not succeed.`;
+  return new ImageManager({
+    client,
+    clock: systemClock,
+    records,
+    verification: {
+      policy: config.imagePullCredentialsVerificationPolicy,
+      allowlist: config.preloadedImagesVerificationAllowlist,
+    },
+    credentials: new PullCredentials({
+      dockerConfigPaths: config.dockerConfigPaths,
+      logger,
+      secret: (namespace, name) => store.get(secretKind, namespace, name),
+      onMissingSecrets: (pod, names) =>
+        recorder.event(pod, 'Warning', 'FailedToRetrieveImagePullSecret', missingSecrets(names)),
+    }),
+    puller: new ImagePuller({
+      client,
+      clock: systemClock,
+      maxParallelPulls: config.maxParallelImagePulls,
+      pullsPerSecond: config.registryPullQPS,
+      burst: config.registryBurst,
+    }),
+    onEvent: (pod, container, type, reason, message) =>
+      recorder.event(pod, type, reason, message, fieldPath(pod, container.name)),
+  });
 }
 
 function makeVolumes({ config, logger, store, machine, tokens }: PodParts): VolumeManager {

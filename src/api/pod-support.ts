@@ -84,7 +84,6 @@ const unsupported: readonly Unsupported[] = [
   { path: 'spec.volumes[*].projected.sources[*].*', unless: (_value, key) => projections.includes(key) },
   { path: 'spec.volumes[*].emptyDir.medium', unless: oneOf('Memory') },
   { path: 'spec.automountServiceAccountToken', unless: oneOf(false) },
-  { path: 'spec.imagePullSecrets' },
   { path: 'spec.os.name', unless: oneOf('linux') },
   { path: 'spec.priorityClassName', unless: oneOf(...priorityClasses), hint: 'only the system classes are known' },
   { path: 'spec.resourceClaims' },

@@ -44,10 +44,7 @@ export const serviceAccountKind: KindDefinition<ServiceAccount> = {
 };
 
 /** What pods of the account would have to get from it, and do not. */
-function validateSupport({ imagePullSecrets, automountServiceAccountToken }: ServiceAccount): FieldError[] {
+function validateSupport({ automountServiceAccountToken }: ServiceAccount): FieldError[] {
   const later = 'not supported by mini-kubelet yet';
-  return [
-    ...(imagePullSecrets?.length ? [forbidden('imagePullSecrets', later)] : []),
-    ...(automountServiceAccountToken ? [forbidden('automountServiceAccountToken', later)] : []),
-  ];
+  return automountServiceAccountToken ? [forbidden('automountServiceAccountToken', later)] : [];
 }

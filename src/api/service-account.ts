@@ -1,6 +1,7 @@
 import type { Static } from 'typebox';
 import { type NamespacedObjectMeta, ObjectMetaSchema } from './meta.ts';
 import { LocalObjectReferenceSchema, ObjectReferenceSchema } from './pod/references.ts';
+import type { Pod } from './pod.ts';
 import { atomicList, bool, coreObject, list, opt, ptr, str } from './schema.ts';
 
 export const ServiceAccountSchema = coreObject(
@@ -24,4 +25,13 @@ export const ServiceAccountSchema = coreObject(
 
 export interface ServiceAccount extends Omit<Static<typeof ServiceAccountSchema>, 'metadata'> {
   metadata: NamespacedObjectMeta;
+}
+
+/**
+ * Gives a new pod what its account has for it (plugin/pkg/admission/serviceaccount of Kubernetes): the Secrets for pulling
+ * images, unless it names some itself. In place.
+ */
+export function applyServiceAccount(pod: Pod, account: ServiceAccount | undefined): void {
+  if (pod.spec.imagePullSecrets?.length || !account?.imagePullSecrets?.length) return;
+  pod.spec.imagePullSecrets = account.imagePullSecrets.map(({ name }) => ({ name: name ?? '' }));
 }

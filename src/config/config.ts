@@ -117,6 +117,13 @@ function contradictions(settings: Settings, origins: ReadonlyMap<string, string>
       'maxParallelImagePulls cannot be larger than 1 unless serializeImagePulls is false',
     );
   }
+  const { imagePullCredentialsVerificationPolicy: policy } = settings;
+  if (settings.preloadedImagesVerificationAllowlist.length > 0 && policy !== 'NeverVerifyAllowlistedImages') {
+    report(
+      'preloadedImagesVerificationAllowlist',
+      'preloadedImagesVerificationAllowlist is only for the imagePullCredentialsVerificationPolicy NeverVerifyAllowlistedImages',
+    );
+  }
   const { shutdownGracePeriodMs, shutdownGracePeriodCriticalPodsMs } = toConfig(settings, host);
   if (shutdownGracePeriodMs > 0 && shutdownGracePeriodMs < 1000) {
     report('shutdownGracePeriod', 'shutdownGracePeriod must be 0s or at least 1s');

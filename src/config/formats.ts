@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
+import { imageRepository } from '../api/image-name.ts';
 import { isQuantity, quantityNumber } from '../api/quantity.ts';
 import { sysctlPatternProblem } from '../api/sysctls.ts';
 import { parseDuration } from './duration.ts';
@@ -57,6 +58,14 @@ const duration: TextCheck = (value, { minimumMs = 0, maximumMs = Number.POSITIVE
 
 const size: TextCheck = (value) => (isQuantity(value) && quantityNumber(value) > 0 ? undefined : 'a size like "10Mi"');
 
+/** As `getAllowlistImagePattern` of a kubelet: a repository without tag and digest, or a beginning that ends with `/*`. */
+const imagePattern: TextCheck = (value) => {
+  const isBeginning = value.endsWith('/*') && /^[^\s*]+\/\*$/.test(value);
+  return isBeginning || imageRepository(value) === value
+    ? undefined
+    : 'like registry.test/team/app or registry.test/team/*';
+};
+
 export const textFormats: Readonly<Record<string, TextCheck>> = {
   name: (value) => (value === '' || isDnsName(value) ? undefined : 'a DNS name in lower case'),
   'dns-name-or-empty': (value) => (value === '' || isDnsName(value) ? undefined : 'a DNS name'),
@@ -73,6 +82,7 @@ export const textFormats: Readonly<Record<string, TextCheck>> = {
   duration,
   size,
   'sysctl-pattern': sysctlPatternProblem,
+  'image-pattern': imagePattern,
 };
 
 const reservable = ['cpu', 'memory', 'ephemeral-storage'];

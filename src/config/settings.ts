@@ -47,6 +47,23 @@ export const settingsSchema = Type.Object(
     runtimeRequestTimeout: text('2m', 'duration', 'deadline of a call to the runtime', { minimumMs: 1000 }),
     serializeImagePulls: bool(false, 'pull one image at a time'),
     maxParallelImagePulls: integer(5, 1, 1000, 'how many images may be pulled at once'),
+    registryPullQPS: integer(5, 0, 100_000, 'how many pulls may begin in a second; 0: any number'),
+    registryBurst: integer(10, 1, 100_000, 'how many may begin at once before that counts'),
+    dockerConfigPaths: list(
+      ['/var/lib/mini-kubelet/config.json', '/root/.docker/config.json', '/.docker/config.json'],
+      'path',
+      'Docker configurations with credentials for every pod of the node; the first that is there counts',
+    ),
+    imagePullCredentialsVerificationPolicy: oneOf(
+      'NeverVerifyPreloadedImages',
+      ['NeverVerify', 'NeverVerifyPreloadedImages', 'NeverVerifyAllowlistedImages', 'AlwaysVerify'],
+      'which images that are there a pod may only use with a credential that they could be pulled with',
+    ),
+    preloadedImagesVerificationAllowlist: list(
+      [],
+      'image-pattern',
+      'images that NeverVerifyAllowlistedImages lets every pod use: repositories, or beginnings of them as registry.test/team/*',
+    ),
     maxConcurrentPodWorkers: integer(
       0,
       0,

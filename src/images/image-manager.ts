@@ -1,12 +1,17 @@
+import { imageNameProblem, imageRepository } from '../api/image-name.ts';
 import type { Container, Pod } from '../api/pod.ts';
 import type { ImageUser } from '../runtime/container-config.ts';
 import type { CriClient } from '../runtime/cri-client.ts';
 import type { PodSandboxConfig } from '../runtime/generated/runtime/v1/PodSandboxConfig.ts';
 import { RuntimeError } from '../runtime/runtime-error.ts';
 import type { Clock } from '../util/clock.ts';
-import { Semaphore } from '../util/semaphore.ts';
-import { imageNameProblem } from './image-name.ts';
+import { judgeAccess, mustVerify, type VerificationSettings } from './image-access.ts';
+import { ImageError, pullFailure } from './image-error.ts';
+import type { ImagePuller, PulledImage } from './image-puller.ts';
+import type { PullCredential } from './keyring.ts';
 import { PullBackOff } from './pull-back-off.ts';
+import type { PullCredentials } from './pull-credentials.ts';
+import type { PullRecords } from './pull-records.ts';
 
 /** An image on this node. */
 export interface LocalImage {
@@ -16,53 +21,43 @@ export interface LocalImage {
   readonly sizeBytes: bigint;
 }
 
-/** Why a container's image cannot be used, as `state.waiting` shows it. */
-export class ImageError extends Error {
-  readonly reason:
-    | 'ErrImagePull'
-    | 'ImagePullBackOff'
-    | 'ErrImageNeverPull'
-    | 'InvalidImageName'
-    | 'ImageInspectError'
-    | 'RegistryUnavailable';
-  /** When to try again, milliseconds from now. */
-  readonly retryAfterMs: number;
-
-  constructor(reason: ImageError['reason'], message: string, retryAfterMs: number) {
-    super(message);
-    this.name = 'ImageError';
-    this.reason = reason;
-    this.retryAfterMs = retryAfterMs;
-  }
-}
-
 export interface ImageManagerOptions {
-  readonly client: Pick<CriClient, 'imageStatus' | 'pullImage'>;
+  readonly client: Pick<CriClient, 'imageStatus'>;
   readonly clock: Clock;
-  /** How many pulls may run at once. */
-  readonly maxParallelPulls: number;
+  readonly puller: Pick<ImagePuller, 'pull'>;
+  readonly credentials: Pick<PullCredentials, 'lookup'>;
+  readonly records: PullRecords;
+  readonly verification: VerificationSettings;
   /** Called with what a kubelet would write as Events. */
   onEvent(pod: Pod, container: Container, type: 'Normal' | 'Warning', reason: string, message: string): void;
 }
 
-/** A pull may take long, but not for ever: the runtime itself gives up on one that makes no progress. */
-const PULL_TIMEOUT_MS = 60 * 60 * 1000;
 /** How often a container whose image must not or cannot be pulled is looked at again. */
 const NEVER_PULL_RETRY_MS = 10_000;
+
+/** One container's wish for its image. */
+interface Wish {
+  readonly pod: Pod;
+  readonly container: Container;
+  readonly image: string;
+  readonly repository: string;
+  readonly sandboxConfig: PodSandboxConfig;
+  readonly signal: AbortSignal;
+  /** Looked up once, and only when they are needed. */
+  credentials(): Promise<readonly PullCredential[]>;
+}
 
 /** Gets images onto the node as each container's pull policy says (pkg/kubelet/images/image_manager.go). */
 export class ImageManager {
   readonly #options: ImageManagerOptions;
   readonly #backOff = new PullBackOff();
-  readonly #pulls: Semaphore;
 
   constructor(options: ImageManagerOptions) {
     this.#options = options;
-    this.#pulls = new Semaphore(options.maxParallelPulls);
   }
 
   /**
-   * Makes sure that the container's image is on the node.
+   * Makes sure that the container's image is on the node, and that the pod may use it.
    *
    * @throws ImageError when it is not; RuntimeError when the runtime cannot be asked, or the pull was cancelled.
    */
@@ -72,33 +67,23 @@ export class ImageManager {
     sandboxConfig: PodSandboxConfig,
     signal: AbortSignal,
   ): Promise<LocalImage> {
-    const image = container.image ?? '';
-    const invalid = imageNameProblem(image);
-    if (invalid !== undefined) {
-      const message = `Failed to apply default image tag "${image}": couldn't parse image name "${image}": ${invalid}`;
-      this.#event(pod, container, 'Warning', 'InspectFailed', message);
-      this.#event(pod, container, 'Warning', 'Failed', 'Error: InvalidImageName');
-      throw new ImageError('InvalidImageName', message, NEVER_PULL_RETRY_MS);
-    }
+    const wish = this.#wishOf(pod, container, sandboxConfig, signal);
+    const { image } = wish;
     const policy = container.imagePullPolicy ?? 'IfNotPresent';
     const present = policy === 'Always' ? undefined : await this.#inspect(image, signal);
-    if (present) {
-      this.#event(
-        pod,
-        container,
-        'Normal',
-        'Pulled',
-        `Container image "${image}" already present on machine and can be accessed by the pod`,
-      );
+    if (present && (await this.#mayUse(wish, present.id))) {
+      const message = `Container image "${image}" already present on machine and can be accessed by the pod`;
+      this.#event(wish, 'Normal', 'Pulled', message);
       return present;
     }
     if (policy === 'Never') {
+      // The same for one that is not there and for one that the pod may not use: nobody learns what others have.
       const message = `Container image "${image}" is not present with pull policy of Never`;
-      this.#event(pod, container, 'Warning', 'ErrImageNeverPull', message);
-      this.#event(pod, container, 'Warning', 'Failed', 'Error: ErrImageNeverPull');
+      this.#event(wish, 'Warning', 'ErrImageNeverPull', message);
+      this.#event(wish, 'Warning', 'Failed', 'Error: ErrImageNeverPull');
       throw new ImageError('ErrImageNeverPull', message, NEVER_PULL_RETRY_MS);
     }
-    return await this.#pull(pod, container, image, sandboxConfig, signal);
+    return await this.#pull(wish);
   }
 
   /** Forgets the failures of a pod that is gone. */
@@ -106,50 +91,85 @@ export class ImageManager {
     this.#backOff.clearAll(`${uid}_`);
   }
 
-  async #pull(
-    pod: Pod,
-    container: Container,
-    image: string,
-    sandboxConfig: PodSandboxConfig,
-    signal: AbortSignal,
-  ): Promise<LocalImage> {
-    const { clock, client } = this.#options;
+  #wishOf(pod: Pod, container: Container, sandboxConfig: PodSandboxConfig, signal: AbortSignal): Wish {
+    const image = container.image ?? '';
+    const repository = imageRepository(image);
+    if (repository === undefined) {
+      const problem = `couldn't parse image name "${image}": ${imageNameProblem(image)}`;
+      const message = `Failed to apply default image tag "${image}": ${problem}`;
+      this.#event({ pod, container }, 'Warning', 'InspectFailed', message);
+      this.#event({ pod, container }, 'Warning', 'Failed', 'Error: InvalidImageName');
+      throw new ImageError('InvalidImageName', message, NEVER_PULL_RETRY_MS);
+    }
+    let found: Promise<readonly PullCredential[]> | undefined;
+    const credentials = () => {
+      found ??= this.#options.credentials.lookup(pod, repository);
+      return found;
+    };
+    return { pod, container, image, repository, sandboxConfig, signal, credentials };
+  }
+
+  /** Whether a pod may use an image that is there, without asking a registry. */
+  async #mayUse({ repository, signal, credentials }: Wish, id: string): Promise<boolean> {
+    const { records, verification } = this.#options;
+    if (verification.policy === 'NeverVerify') return true;
+    if (!mustVerify(verification, repository, await records.isPulledHere(id, signal))) return true;
+    const hashOf = (credential: PullCredential) => records.hashOf(credential);
+    const withoutCredential = judgeAccess(records.get(id), repository, [], hashOf);
+    if (withoutCredential.mayUse) return true;
+    const verdict = judgeAccess(records.get(id), repository, await credentials(), hashOf);
+    if (verdict.mayUse && verdict.unrecorded?.source) {
+      const { unrecorded } = verdict;
+      records.addSecret(repository, id, verdict.unrecorded.source, hashOf(unrecorded));
+    }
+    return verdict.mayUse;
+  }
+
+  async #pull(wish: Wish): Promise<LocalImage> {
+    const { clock, records } = this.#options;
+    const { pod, image, repository, signal } = wish;
     const key = `${pod.metadata.uid}_${image}`;
     const held = this.#backOff.held(key, clock.monotonicMs());
     if (held) {
       const message = `Back-off pulling image "${image}": ${held.reason}: ${held.message}`;
-      this.#event(pod, container, 'Normal', 'BackOff', `Back-off pulling image "${image}"`);
-      this.#event(pod, container, 'Warning', 'Failed', 'Error: ImagePullBackOff');
+      this.#event(wish, 'Normal', 'BackOff', `Back-off pulling image "${image}"`);
+      this.#event(wish, 'Warning', 'Failed', 'Error: ImagePullBackOff');
       throw new ImageError('ImagePullBackOff', message, held.leftMs);
     }
+    const credentials = await wish.credentials();
     const askedAt = clock.monotonicMs();
-    this.#event(pod, container, 'Normal', 'Pulling', `Pulling image "${image}"`);
-    try {
-      const { ref, pullMs } = await this.#pulls.use(async () => {
-        const startedAt = clock.monotonicMs();
-        const pulled = await client.pullImage(image, undefined, sandboxConfig, { signal, timeoutMs: PULL_TIMEOUT_MS });
-        return { ref: pulled, pullMs: clock.monotonicMs() - startedAt };
-      });
-      this.#backOff.clear(key);
-      const local = await this.#inspect(ref, signal);
-      if (!local) throw new ImageError('ImageInspectError', `image "${image}" is gone right after its pull`, 1000);
-      const wholeMs = clock.monotonicMs() - askedAt;
-      this.#event(
-        pod,
-        container,
-        'Normal',
-        'Pulled',
-        `Successfully pulled image "${image}" in ${seconds(pullMs)} (${seconds(wholeMs)} including waiting). Image size: ${local.sizeBytes} bytes.`,
-      );
-      return local;
-    } catch (error) {
-      if (!(error instanceof RuntimeError) || error.isUnavailable || signal.aborted) throw error;
-      const reason = error.details.startsWith('RegistryUnavailable') ? 'RegistryUnavailable' : 'ErrImagePull';
-      const delayMs = this.#backOff.fail(key, clock.monotonicMs(), reason, error.details);
-      this.#event(pod, container, 'Warning', 'Failed', `Failed to pull image "${image}": ${error.details}`);
-      this.#event(pod, container, 'Warning', 'Failed', `Error: ${reason}`);
-      throw new ImageError(reason, error.details, Math.min(delayMs, 1000));
-    }
+    await records.begin(image, signal);
+    this.#event(wish, 'Normal', 'Pulling', `Pulling image "${image}"`);
+    const { local, pulled } = await this.#pullNow(wish, credentials).catch((error: unknown) => {
+      records.failed(image, !(error instanceof RuntimeError) || error.isOutcomeUnknown || signal.aborted);
+      throw this.#toPullError(wish, key, error);
+    });
+    records.succeeded(image, repository, local.id, pulled.credential);
+    this.#backOff.clear(key);
+    const [pullTime, wholeTime] = [seconds(pulled.pullMs), seconds(clock.monotonicMs() - askedAt)];
+    const message = `Successfully pulled image "${image}" in ${pullTime} (${wholeTime} including waiting). Image size: ${local.sizeBytes} bytes.`;
+    this.#event(wish, 'Normal', 'Pulled', message);
+    return local;
+  }
+
+  async #pullNow(
+    { image, sandboxConfig, signal }: Wish,
+    credentials: readonly PullCredential[],
+  ): Promise<{ local: LocalImage; pulled: PulledImage }> {
+    const pulled = await this.#options.puller.pull(image, credentials, sandboxConfig, signal);
+    const local = await this.#inspect(pulled.ref, signal);
+    if (!local) throw new ImageError('ImageInspectError', `image "${image}" is gone right after its pull`, 1000);
+    return { local, pulled };
+  }
+
+  #toPullError(wish: Wish, key: string, error: unknown): unknown {
+    if (!(error instanceof RuntimeError) || error.isUnavailable || wish.signal.aborted) return error;
+    const { image } = wish;
+    const { reason, message } = pullFailure(image, error.details);
+    const delayMs = this.#backOff.fail(key, this.#options.clock.monotonicMs(), reason, message);
+    this.#event(wish, 'Warning', 'Failed', `Failed to pull image "${image}": ${error.details}`);
+    this.#event(wish, 'Warning', 'Failed', `Error: ${reason}`);
+    return new ImageError(reason, message, Math.min(delayMs, 1000));
   }
 
   async #inspect(image: string, signal: AbortSignal): Promise<LocalImage | undefined> {
@@ -163,7 +183,12 @@ export class ImageManager {
     return { id: found.id, user, sizeBytes: BigInt(found.size) };
   }
 
-  #event(pod: Pod, container: Container, type: 'Normal' | 'Warning', reason: string, message: string): void {
+  #event(
+    { pod, container }: Pick<Wish, 'pod' | 'container'>,
+    type: 'Normal' | 'Warning',
+    reason: string,
+    message: string,
+  ): void {
     this.#options.onEvent(pod, container, type, reason, message);
   }
 }

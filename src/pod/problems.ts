@@ -1,4 +1,4 @@
-import { ImageError } from '../images/image-manager.ts';
+import { ImageError } from '../images/image-error.ts';
 import { RuntimeError } from '../runtime/runtime-error.ts';
 import { ContainerMountError } from '../volumes/container-mounts.ts';
 import { EnvironmentError } from './environment.ts';

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { KindDefinition } from '../api/kind.ts';
-import { namespaceKind, podKind, runtimeClassKind } from '../api/kinds.ts';
+import { namespaceKind, podKind, runtimeClassKind, serviceAccountKind } from '../api/kinds.ts';
 import type { KubeObject } from '../api/meta.ts';
 import type { Pod } from '../api/pod.ts';
 import { applyRuntimeClass } from '../api/pod-runtime-class.ts';
 import { judgePod } from '../api/pod-security/evaluate.ts';
 import { securityPolicy } from '../api/pod-security/policy.ts';
+import { applyServiceAccount } from '../api/service-account.ts';
 import type { Store } from '../store/store.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Logger } from '../util/log.ts';
@@ -151,7 +152,7 @@ export class StaticPods {
     }
   }
 
-  /** As through the API: the namespace must be there and let the pod in, and the runtime class has its say. */
+  /** As through the API: the namespace must be there and let the pod in; runtime class and service account have their say. */
   #admit(name: string, pod: Pod): string | undefined {
     const { store } = this.#options;
     const namespace = store.get(namespaceKind, undefined, pod.metadata.namespace ?? '');
@@ -159,7 +160,8 @@ export class StaticPods {
     if (namespace.metadata.deletionTimestamp) {
       return `the namespace ${pod.metadata.namespace} of the pod ${name} is being deleted`;
     }
-    const { runtimeClassName } = pod.spec;
+    const { runtimeClassName, serviceAccountName = 'default' } = pod.spec;
+    applyServiceAccount(pod, store.get(serviceAccountKind, pod.metadata.namespace, serviceAccountName));
     const runtimeClass = runtimeClassName ? store.get(runtimeClassKind, undefined, runtimeClassName) : undefined;
     const forbidden =
       applyRuntimeClass(pod, runtimeClass) ?? judgePod(pod, securityPolicy(namespace.metadata.labels)).forbidden;

@@ -11,6 +11,7 @@ import { existingPodWarnings, isSignificantChange, judgePod } from '../../api/po
 import { securityPolicy } from '../../api/pod-security/policy.ts';
 import { rbacGroup } from '../../api/rbac/rbac.ts';
 import { hasClusterIP, type Service } from '../../api/service.ts';
+import { applyServiceAccount } from '../../api/service-account.ts';
 import { forbidden, internalError, type StatusError } from '../../api/status-error.ts';
 import { checkPreconditions, type Store } from '../../store/store.ts';
 import { checkGrant } from '../access/escalation.ts';
@@ -83,6 +84,7 @@ function podStrategy({ store, podOperations, nodeName, audit }: StrategyContext)
       pod.spec.nodeName ||= nodeName;
       pod.spec.serviceAccountName ||= DEFAULT_ACCOUNT;
       pod.spec.serviceAccount = pod.spec.serviceAccountName;
+      applyServiceAccount(pod, store.get(serviceAccountKind, pod.metadata.namespace, pod.spec.serviceAccountName));
       pod.status = {
         ...pod.status,
         phase: 'Pending',

@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import type { Pod } from '../../../src/api/pod.ts';
 import { ApiClient, podPath, waitForPod } from './api-client.ts';
+import { freePort } from './free-port.ts';
 import { type CommandResult, type KubectlOptions, kubectl } from './kubectl.ts';
 import { removeLeftovers } from './leftovers.ts';
 import { projectRoot } from './machine.ts';
@@ -53,16 +53,6 @@ function program(...args: string[]): [string, string[]] {
   const launcher = process.env.MINI_KUBELET_TEST_LAUNCHER;
   if (launcher !== undefined) return [launcher, args];
   return [process.execPath, [...nodeFlags, join(projectRoot, 'src/main.ts'), ...args]];
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer().once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
-    });
-  });
 }
 
 export class DaemonFixture {

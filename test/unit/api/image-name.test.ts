@@ -1,5 +1,5 @@
 import t from 'tap';
-import { imageNameProblem } from '../../../src/images/image-name.ts';
+import { imageNameProblem, imageRepository } from '../../../src/api/image-name.ts';
 
 const digest = `sha256:${'a'.repeat(64)}`;
 
@@ -60,4 +60,21 @@ t.test('a long text of no image is told soon', async (t) => {
     imageNameProblem(`${text}A`);
   }
   t.ok(performance.now() - started < 10_000);
+});
+
+t.test('the repository of an image has its registry, and neither tag nor digest', async (t) => {
+  const cases: [string, string | undefined][] = [
+    ['busybox', 'docker.io/library/busybox'],
+    ['busybox:1.36', 'docker.io/library/busybox'],
+    ['team/app', 'docker.io/team/app'],
+    ['docker.io/app:1', 'docker.io/library/app'],
+    ['index.docker.io/team/app', 'docker.io/team/app'],
+    ['localhost/app', 'localhost/app'],
+    ['registry.test:5000/a/b:1', 'registry.test:5000/a/b'],
+    [`registry.test/a@${digest}`, 'registry.test/a'],
+    [`[::1]:5000/a:1@${digest}`, '[::1]:5000/a'],
+    ['sha256:abc', 'docker.io/library/sha256'],
+    ['Not/An:Image:', undefined],
+  ];
+  for (const [name, repository] of cases) t.equal(imageRepository(name), repository, name);
 });
