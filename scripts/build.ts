@@ -63,6 +63,8 @@ mkdirSync(fresh, { recursive: true });
 await build({
   entryPoints: entries,
   outdir: fresh,
+  // Names of modules are told from here, wherever this is run.
+  absWorkingDir: root,
   bundle: true,
   // What is imported dynamically stays on the disk until it is needed.
   splitting: true,

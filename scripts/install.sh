@@ -17,9 +17,19 @@ command=/usr/bin/mini-kubelet
 unit=/etc/systemd/system/mini-kubelet.service
 run_dir=/run/mini-kubelet
 
+# Directories count as well: they tell of files that were removed.
+build_is_current() {
+  [ -f "$root/dist/main.js" ] &&
+    [ -z "$(cd "$root" && find src proto scripts/build.ts package-lock.json -newer dist/main.js -print -quit)" ]
+}
+
 install_program() {
-  step "building"
-  (cd "$root" && as_owner node scripts/build.ts)
+  if build_is_current; then
+    step "built already: $root/dist"
+  else
+    step "building"
+    (cd "$root" && as_owner node scripts/build.ts)
+  fi
   step "installing to $lib_dir"
   # The running daemon's files are replaced as a whole, so that a restart never meets half of them.
   rm -rf "$lib_dir.new"
@@ -79,7 +89,6 @@ uninstall() {
   fi
 }
 
-# Pods of manifest files go with their files, the others by the API.
 remove_all_pods() {
   if ! api_ready; then
     if [ -d /var/lib/mini-kubelet/pods ] && [ -n "$(ls -A /var/lib/mini-kubelet/pods)" ]; then
@@ -91,9 +100,7 @@ remove_all_pods() {
   step "stopping all pods"
   # The machine may have no other Node.js than that of the program.
   PATH=$lib_dir:$PATH
-  rm -f /etc/mini-kubelet/manifests/*
-  delete_all_pods || fail "the pods could not be listed" "look at: journalctl -u mini-kubelet, then run this again"
-  wait_until 120 no_pods_left || fail "some pods do not end" "look at: mini-kubelet's log, then run this again"
+  end_all_pods || fail "some pods do not end" "look at: mini-kubelet's log, then run this again"
 }
 
 mode=install purge=no
@@ -112,6 +119,8 @@ if [ "$mode" = uninstall ]; then
   exit 0
 fi
 require_debian
+! is_installed mini-kubelet || fail "the Debian package mini-kubelet is installed here" \
+  "upgrade that one, or remove it first (apt remove mini-kubelet): pods and settings stay"
 apt_install "${runtime_packages[@]}" "${image_packages[@]}"
 provide_node
 install_program

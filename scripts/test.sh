@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # Installs what is missing on a Debian 12 or 13 and runs every test. The last line says how many passed and failed.
 #
-# usage: sudo scripts/test.sh [check|unit|1.6|1.7|2.1]...
+# usage: sudo scripts/test.sh [--all|check|unit|1.6|1.7|2.1|bookworm|trixie]...
 # Without arguments: check (generated code, lint, types, build), unit, and the integration tests on containerd 1.6 and 2.1.
+# --all: these, and the tests in a virtual machine with Debian bookworm, which scripts/vm.sh makes. Without KVM that one is
+# emulated, and takes as long as all else.
 set -Eeuo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 . "$root/scripts/lib/say.sh"
@@ -44,7 +46,7 @@ run_tap() {
   fi
   step "$name: $# files"
   code=0
-  npx --no-install tap --reporter=tap --jobs="$jobs" "$@" 2>&1 | tee "$output" |
+  npx --no-install tap --reporter=tap --jobs="$jobs" --timeout="${timeout:-300}" "$@" 2>&1 | tee "$output" |
     awk -f scripts/lib/tap-progress.awk >&2 || code=${PIPESTATUS[0]}
   totals=$(grep -aE '^# \{ total: [0-9]+' "$output" | tail -n 1) || totals=
   run_passed=$(total pass "$totals")
@@ -93,14 +95,25 @@ integration() {
   MINI_KUBELET_TEST_LAUNCHER=$root/dist/mini-kubelet MINI_KUBELET_TEST_CONTAINERD=$1 run_tap "integration on containerd $1" "${files[@]}"
 }
 
+# virtual_machine CODENAME: the tests in a machine of its own, which is thrown away afterwards.
+virtual_machine() {
+  local files
+  export MINI_KUBELET_VM_DEBIAN=$1
+  mapfile -t files < <(test_files test/vm)
+  check "a virtual machine with Debian $1" scripts/vm.sh up
+  MINI_KUBELET_VM=$(scripts/vm.sh state) jobs=1 timeout=7200 run_tap "in a virtual machine with Debian $1" "${files[@]}"
+  scripts/vm.sh down
+}
+
 wanted=("$@")
 [ $# -gt 0 ] || wanted=(check unit 1.6 2.1)
+[ "${1:-}" != --all ] || wanted=(check unit 1.6 2.1 bookworm)
 first_line=
 for what in "${wanted[@]}"; do
   case $what in
-    check | unit) ;;
+    check | unit | bookworm | trixie) ;;
     1.6 | 1.7 | 2.1) first_line=${first_line:-$what} ;;
-    *) fail "unknown part: $what" "usage: $0 [check|unit|1.6|1.7|2.1]..." ;;
+    *) fail "unknown part: $what" "usage: $0 [--all|check|unit|1.6|1.7|2.1|bookworm|trixie]..." ;;
   esac
 done
 
@@ -120,13 +133,14 @@ for what in "${wanted[@]}"; do
       check "lint and format" npx --no-install biome check --error-on-warnings .
       check "types" npx --no-install tsc --noEmit
       check "build" node scripts/build.ts
-      check "shell scripts parse" bash -n scripts/*.sh scripts/lib/*.sh
+      check "shell scripts parse" bash -n scripts/*.sh scripts/lib/*.sh scripts/vm/*.sh packaging/*.sh
       ;;
     unit)
       mapfile -t files < <(test_files test/unit)
       jobs=$(nproc)
       run_tap "unit" "${files[@]}"
       ;;
+    bookworm | trixie) virtual_machine "$what" ;;
     *) integration "$what" ;;
   esac
 done

@@ -8,6 +8,7 @@
 #        sudo scripts/vm.sh kill            end it as a power failure does; the disk stays
 #        sudo scripts/vm.sh start           boot the disk as it is
 #        sudo scripts/vm.sh down            stop it and throw the disk away
+#        sudo scripts/vm.sh state           print the directory with its files
 # MINI_KUBELET_VM_DEBIAN=bookworm (12, the default) or trixie (13) says which one; there may be one of each.
 set -Eeuo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -22,12 +23,11 @@ codename=${MINI_KUBELET_VM_DEBIAN:-bookworm}
 cache=${MINI_KUBELET_CACHE:-${XDG_CACHE_HOME:-/var/cache}/mini-kubelet-test}/vm
 state=$cache/$codename
 
-# The machine's API listens for the port that leads there; it is TLS with credentials, as everywhere.
 provision() {
-  step "copying the project"
+  step "building and copying the project"
+  (cd "$root" && as_owner node scripts/build.ts)
   push_project
-  in_machine 'mkdir -p -m 0700 /etc/mini-kubelet/config.yaml.d &&
-    echo "address: 0.0.0.0" >/etc/mini-kubelet/config.yaml.d/10-vm.yaml && /vagrant/scripts/install.sh'
+  in_machine /vagrant/scripts/vm/provision.sh
 }
 
 [ "$(uname -m)" = x86_64 ] || fail "this makes x86_64 machines only" "on others use vagrant: see Vagrantfile"
@@ -53,13 +53,14 @@ case $command in
     provide_node
     [ $# -gt 0 ] || mapfile -t files < <(find "$root/test/vm" -name '*.test.ts' | sort)
     cd "$root"
-    MINI_KUBELET_VM=$state exec npx --no-install tap --jobs=1 --timeout=1800 "${@:-${files[@]}}"
+    MINI_KUBELET_VM=$state exec npx --no-install tap --jobs=1 --timeout=7200 "${@:-${files[@]}}"
     ;;
   ssh) in_machine "$@" || exit $? ;;
   kill) kill_machine ;;
+  state) echo "$state" ;;
   down)
     stop_machine
     rm -rf "$state"
     ;;
-  *) fail "unknown command: $command" "usage: $0 up|test|ssh|kill|start|down" ;;
+  *) fail "unknown command: $command" "usage: $0 up|start|test|ssh|kill|down|state" ;;
 esac

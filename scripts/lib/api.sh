@@ -26,6 +26,12 @@ delete_all_pods() {
   for path in $paths; do api DELETE "$path" >/dev/null || :; done
 }
 
+# Those of manifest files go with their files, the others by the API. False when they do not end.
+end_all_pods() {
+  rm -f /etc/mini-kubelet/manifests/*
+  delete_all_pods && wait_until 300 no_pods_left
+}
+
 # An answer that cannot be had is no "none".
 no_pods_left() {
   local paths

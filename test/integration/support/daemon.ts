@@ -9,6 +9,7 @@ import { type CommandResult, type KubectlOptions, kubectl } from './kubectl.ts';
 import { removeLeftovers } from './leftovers.ts';
 import { projectRoot } from './machine.ts';
 import { isAlive, sendSignal } from './processes.ts';
+import { asService, mainPid } from './service-unit.ts';
 import { claimTempRoot, type TempRoot } from './temp-root.ts';
 import { GaveUp, waitFor } from './wait.ts';
 
@@ -30,6 +31,9 @@ const nodeFlags = [
   '--max-semi-space-size=2',
   '--expose-gc',
 ];
+
+/** Whether daemons run with no more rights than the installed service has. */
+const runsAsService = process.env.MINI_KUBELET_TEST_AS_SERVICE !== undefined;
 
 /** Starts a daemon with directories, sockets, port and cgroup of its own. */
 export async function startDaemon(options: DaemonOptions): Promise<DaemonFixture> {
@@ -89,7 +93,7 @@ export class DaemonFixture {
 
   get pid(): number {
     if (this.#process?.pid === undefined) throw new Error('the daemon is not running');
-    return this.#process.pid;
+    return runsAsService ? mainPid(this.root.name) : this.#process.pid;
   }
 
   /** Writes the configuration file; with changes for the next start. */
@@ -118,7 +122,9 @@ export class DaemonFixture {
   async start(waitUntilReady = true): Promise<void> {
     if (this.#process) throw new Error('the daemon is running already');
     const log = openSync(this.#logFile, 'a');
-    const child = spawn(...program('--config', this.configFile), {
+    const daemon = program('--config', this.configFile);
+    const [file, args] = runsAsService ? asService(this.root.name, daemon, this.#options.env) : daemon;
+    const child = spawn(file, args, {
       // A process group of its own: Ctrl-C at the terminal must not reach it before the fixture stops it in order.
       detached: true,
       cwd: '/',
@@ -153,7 +159,7 @@ export class DaemonFixture {
     const child = this.#process;
     if (child === undefined) return null;
     const ended = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)));
-    child.kill(signal);
+    this.signal(signal);
     return ended;
   }
 

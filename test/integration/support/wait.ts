@@ -1,6 +1,9 @@
 /** Thrown by a probe that knows that waiting is in vain. */
 export class GaveUp extends Error {}
 
+/** How many times longer than usual everything may take: for an emulated machine. */
+export const patience = Number(process.env.MINI_KUBELET_TEST_PATIENCE ?? 1);
+
 /**
  * Waits until the probe gives something other than undefined, null or false. For conditions of the outside world that
  * no event tells of (a process that ended, a file written by a container); everything else is awaited by its event.
@@ -12,7 +15,7 @@ export async function waitFor<T>(
   probe: () => T | undefined | null | false | Promise<T | undefined | null | false>,
   timeoutMs = 10_000,
 ): Promise<T> {
-  const deadline = performance.now() + timeoutMs;
+  const deadline = performance.now() + timeoutMs * patience;
   let lastError: unknown;
   for (let delayMs = 5; ; delayMs = Math.min(delayMs * 2, 100)) {
     try {
@@ -23,7 +26,8 @@ export async function waitFor<T>(
       if (error instanceof GaveUp) throw error;
       lastError = error;
     }
-    if (performance.now() > deadline) throw new Error(`gave up after ${timeoutMs} ms: ${what}`, { cause: lastError });
+    if (performance.now() > deadline)
+      throw new Error(`gave up after ${timeoutMs * patience} ms: ${what}`, { cause: lastError });
     await new Promise((resolve) => setTimeout(resolve, delayMs));
   }
 }

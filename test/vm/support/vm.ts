@@ -15,19 +15,24 @@ const vmScript = join(projectRoot, 'scripts/vm.sh');
 const forwarded = ['MINI_KUBELET_VM_DEBIAN', 'MINI_KUBELET_CACHE', 'XDG_CACHE_HOME'];
 const env = Object.fromEntries(forwarded.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])));
 
+/** What runs scripts/vm.sh with these arguments, for whoever wants its streams. */
+export function vmCommand(args: readonly string[]): [string, string[], { env: NodeJS.ProcessEnv }] {
+  return [vmScript, [...args], { env: { ...process.env, ...env } }];
+}
+
 /** scripts/vm.sh with other arguments: `kill`, `start`. */
 export async function vm(command: string): Promise<void> {
-  await run(vmScript, [command], { env, timeoutMs: 600_000 });
+  await run(vmScript, [command], { env, timeoutMs: 1_800_000 });
 }
 
 /** Runs a script of bash in the machine as root. @returns what it writes, without spaces around. @throws ExecError */
-export async function inVm(script: string, timeoutMs = 120_000): Promise<string> {
+export async function inVm(script: string, timeoutMs = 900_000): Promise<string> {
   const input = `set -euo pipefail\ncd /vagrant\n${script}\n`;
   return (await run(vmScript, ['ssh', 'bash -s'], { env, input, timeoutMs })).stdout.trim();
 }
 
 /** Waits until the script succeeds. */
-export async function untilInVm(what: string, script: string, timeoutMs = 60_000): Promise<string> {
+export async function untilInVm(what: string, script: string, timeoutMs = 600_000): Promise<string> {
   let output = '';
   await waitFor(
     what,
@@ -49,7 +54,7 @@ export async function fetchKubeconfig(): Promise<void> {
 
 /** kubectl on this host, through TLS. */
 export function tryKubectl(args: readonly string[], input = ''): Promise<CommandResult> {
-  return anyKubectl(kubeconfig, args, { input, timeoutMs: 900_000 });
+  return anyKubectl(kubeconfig, args, { input, timeoutMs: 1_800_000 });
 }
 
 /** The same, where a failure is an error. */
@@ -64,5 +69,5 @@ export async function apply(manifest: object): Promise<void> {
 }
 
 export function untilReady(pod: string): Promise<string> {
-  return kubectl(['wait', '--for=condition=Ready', `pod/${pod}`, '--timeout=240s']);
+  return kubectl(['wait', '--for=condition=Ready', `pod/${pod}`, '--timeout=900s']);
 }
