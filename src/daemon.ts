@@ -23,6 +23,7 @@ import { Logind } from './node/logind.ts';
 import { readMachineInfo } from './node/node-info.ts';
 import { NodeShutdown } from './node/node-shutdown.ts';
 import { NodeStatusManager } from './node/node-status.ts';
+import { Scheduler } from './node/scheduler.ts';
 import { Arrivals } from './pod/arrivals.ts';
 import { isEndedByShutdown } from './pod/node-shutdown-status.ts';
 import type { Orphans } from './pod/orphans.ts';
@@ -112,6 +113,7 @@ class MiniKubelet implements Daemon {
   readonly #monitor: RuntimeMonitor;
   readonly #recorder: EventRecorder;
   readonly #arrivals: Arrivals;
+  readonly #scheduler: Scheduler;
   readonly #nodeStatus: NodeStatusManager;
   readonly #probeMetrics = new ProbeMetrics();
   #machine: Machine | undefined;
@@ -168,6 +170,13 @@ class MiniKubelet implements Daemon {
         return health.state === 'unknown' ? undefined : runtimeProblem(health);
       },
     });
+    this.#scheduler = new Scheduler({
+      store: this.#store,
+      recorder: this.#recorder,
+      clock: systemClock,
+      logger,
+      nodeName: config.nodeName,
+    });
     this.#nodeStatus = new NodeStatusManager({
       store: this.#store,
       kind: nodeKind,
@@ -201,6 +210,7 @@ class MiniKubelet implements Daemon {
     });
     await this.#nodeStatus.start();
     this.#arrivals.start();
+    this.#scheduler.start();
     const { podLogsDir } = this.#config;
     const podApi = new PodApi({
       store: this.#store,
@@ -233,6 +243,7 @@ class MiniKubelet implements Daemon {
     await this.#staticPods?.stop();
     this.#staticObjects?.stop();
     await this.#server?.stop();
+    this.#scheduler.stop();
     this.#arrivals.stop();
     clearInterval(this.#relistTimer);
     await this.#logRotator?.stop();

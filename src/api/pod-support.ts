@@ -87,7 +87,6 @@ const unsupported: readonly Unsupported[] = [
   { path: 'spec.os.name', unless: oneOf('linux') },
   { path: 'spec.priorityClassName', unless: oneOf(...priorityClasses), hint: 'only the system classes are known' },
   { path: 'spec.resourceClaims' },
-  { path: 'spec.schedulingGates' },
   { path: 'spec.schedulingGroup' },
   { path: 'spec.securityContext.appArmorProfile.type', ...onAppArmor },
   { path: 'spec.securityContext.seccompProfile.localhostProfile', ...someText },

@@ -1,11 +1,12 @@
 import type { Taint } from '../api/node.ts';
-import type { Pod, PodSpec, Toleration } from '../api/pod.ts';
+import type { Pod, PodSpec } from '../api/pod.ts';
 import { podRequests, type ResourceList } from '../api/pod-resources.ts';
 import { cpuMilli, quantityBytes } from '../api/quantity.ts';
 import { isSafeSysctl, matchesSysctl, sysctlNamespace } from '../api/sysctls.ts';
 import { NODE_SHUTDOWN_REFUSED } from '../pod/node-shutdown-status.ts';
 import { conflictsOnHostPorts } from './host-ports.ts';
 import { matchesNode } from './node-affinity.ts';
+import { toleratesTaint } from './taints.ts';
 
 /** What a pod is measured against. */
 export interface AdmissionNode {
@@ -165,30 +166,13 @@ function checkPlacement(pod: Pod, others: readonly Pod[], node: AdmissionNode): 
 /** Only NoExecute concerns a pod that has been placed already. Static pods belong to the node whatever its taints. */
 function checkTaints(pod: Pod, node: AdmissionNode): Rejection | undefined {
   if (isStatic(pod)) return undefined;
-  const tolerations = pod.spec.tolerations ?? [];
-  const untolerated = node.taints.some(
-    (taint) => taint.effect === 'NoExecute' && !tolerations.some((toleration) => tolerates(toleration, taint)),
-  );
+  const untolerated = node.taints.some((taint) => taint.effect === 'NoExecute' && !toleratesTaint(pod, taint));
   return untolerated ? predicate('TaintToleration', "node(s) had taints that the pod didn't tolerate") : undefined;
 }
 
 function isStatic({ metadata }: Pod): boolean {
   const source = metadata.annotations?.['kubernetes.io/config.source'];
   return source !== undefined && source !== 'api';
-}
-
-function tolerates({ key, operator, value, effect }: Toleration, taint: Taint): boolean {
-  if (effect && effect !== taint.effect) return false;
-  if (key && key !== taint.key) return false;
-  switch (operator || 'Equal') {
-    case 'Exists':
-      return true;
-    case 'Equal':
-      // Without a key only Exists tolerates everything.
-      return key === taint.key && (value ?? '') === (taint.value ?? '');
-    default:
-      return false;
-  }
 }
 
 function predicate(name: string, description: string): Rejection {

@@ -18,6 +18,8 @@ export interface ArrivalsOptions {
  */
 export class Arrivals {
   readonly #options: ArrivalsOptions;
+  /** UIDs of the pods that have come to the node. */
+  readonly #here = new Set<string>();
   #stopWatch: (() => void) | undefined;
 
   constructor(options: ArrivalsOptions) {
@@ -28,7 +30,12 @@ export class Arrivals {
     const { store } = this.#options;
     let isNew = false;
     this.#stopWatch = store.watch(podKind, {}, ({ type, object }) => {
-      if (isNew && type === 'ADDED') this.#arrived(object);
+      const { uid = '' } = object.metadata;
+      if (type === 'DELETED') this.#here.delete(uid);
+      else if (object.spec.nodeName && !this.#here.has(uid)) {
+        this.#here.add(uid);
+        if (isNew) this.#arrived(object);
+      }
     });
     // The watch begins with the pods that are there already.
     isNew = true;
@@ -55,7 +62,7 @@ export class Arrivals {
 
   #reportWaiting(pod: Pod): void {
     const problem = this.#options.runtimeProblem();
-    if (problem === undefined || pod.metadata.deletionTimestamp || !hasNotStarted(pod)) return;
+    if (problem === undefined || pod.metadata.deletionTimestamp || !pod.spec.nodeName || !hasNotStarted(pod)) return;
     this.#options.recorder.event(pod, 'Warning', 'ContainerRuntimeUnavailable', `the pod waits: ${problem}`);
   }
 }

@@ -30,7 +30,8 @@ export function conditionsOf(
   ];
   const afterReady: ConditionState[] = [
     containersReady,
-    { type: 'PodScheduled', status: 'True' },
+    // Of a pod that waits for a node the scheduler tells.
+    ...(pod.spec.nodeName ? [{ type: 'PodScheduled', status: 'True' } as const] : []),
     ...atomicStartState(pod, observed, now),
     ...restartAllState(stored, restartAll),
   ];

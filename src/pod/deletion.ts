@@ -13,8 +13,8 @@ const DEFAULT_GRACE_SECONDS = 30;
 export function markForDeletion(pod: Pod, graceSeconds: number | undefined, now: number): Pod {
   const { metadata, spec } = pod;
   const asked = Math.max(graceSeconds ?? spec.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS, 0);
-  // In a pod that has ended there is nothing to wait for.
-  const wanted = isTerminalPhase(pod.status?.phase) ? 0 : asked;
+  // In a pod that has ended, or never came to the node, there is nothing to wait for.
+  const wanted = isTerminalPhase(pod.status?.phase) || !spec.nodeName ? 0 : asked;
   const deadlineMs = now + wanted * 1000;
   if (metadata.deletionTimestamp) {
     const isSooner = graceSeconds !== undefined && wanted < (metadata.deletionGracePeriodSeconds ?? 0);

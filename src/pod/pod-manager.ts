@@ -98,7 +98,7 @@ export class PodManager {
   livePods(): Pod[] {
     return [...this.#pods.keys()].flatMap((uid) => {
       const pod = this.#currentPod(uid);
-      return pod && !isTerminalPhase(pod.status?.phase) ? [pod] : [];
+      return pod && isOurs(pod) && !isTerminalPhase(pod.status?.phase) ? [pod] : [];
     });
   }
 
@@ -130,8 +130,9 @@ export class PodManager {
 
   #wake(uid: string): void {
     const worker = this.#workers.get(uid);
+    const pod = this.#pods.get(uid);
     if (worker) worker.wake();
-    else if (this.#pods.has(uid) || (this.#isSynced && this.#isKnownToRuntime(uid))) this.#startWorker(uid);
+    else if (pod ? isOurs(pod) : this.#isSynced && this.#isKnownToRuntime(uid)) this.#startWorker(uid);
   }
 
   /** A ConfigMap or Secret came, changed or went: what is made from it can be made now, or has to be made anew. */
@@ -200,4 +201,9 @@ export class PodManager {
       return pod?.status?.startTime && !isTerminalPhase(pod.status.phase) ? [pod] : [];
     });
   }
+}
+
+/** A pod that waits for a node is nobody's work, until it is to be removed. */
+function isOurs({ metadata, spec }: Pod): boolean {
+  return Boolean(spec.nodeName ?? metadata.deletionTimestamp);
 }

@@ -104,7 +104,7 @@ export class ObjectApi {
     }
     kind.applyDefaults(object);
     const strategy = this.#strategy(kind);
-    strategy.complete(object, object.metadata.creationTimestamp ?? '');
+    strategy.complete(object);
     const errors = [...kind.validateCreate(object), ...strategy.validate(object)];
     if (errors.length > 0) throw invalid(kind, (object.metadata.name ?? '').slice(0, maxShownName), errors);
     const advice = strategy.admit(object, undefined, requester);

@@ -36,11 +36,11 @@ export interface StrategyContext {
 /** What is special about a kind on this server, beyond its rules in api/. */
 export interface Strategy<T extends KubeObject = KubeObject> {
   /**
-   * Fills in what this server decides, after defaults and before validation, in place. `now`: RFC 3339.
+   * Fills in what this server decides, after defaults and before validation, in place.
    *
    * @throws StatusError Forbidden.
    */
-  complete(object: T, now: string): void;
+  complete(object: T): void;
   /** Further reasons to refuse a new object. */
   validate(object: T): FieldError[];
   /**
@@ -74,25 +74,19 @@ export function strategyFor(kind: AnyKind, context: StrategyContext): Strategy {
 
 function podStrategy({ store, podOperations, nodeName, audit }: StrategyContext): Strategy<Pod> {
   return {
-    complete: (pod, now) => {
+    complete: (pod) => {
       pod.metadata.generation = 1;
       const { runtimeClassName } = pod.spec;
       const runtimeClass = runtimeClassName ? store.get(runtimeClassKind, undefined, runtimeClassName) : undefined;
       const problem = applyRuntimeClass(pod, runtimeClass);
       if (problem !== undefined) throw forbiddenPod(pod, problem);
-      // There is nothing to schedule: a pod that names no node gets the only one there is.
-      pod.spec.nodeName ||= nodeName;
       pod.spec.serviceAccountName ||= DEFAULT_ACCOUNT;
       pod.spec.serviceAccount = pod.spec.serviceAccountName;
       applyServiceAccount(pod, store.get(serviceAccountKind, pod.metadata.namespace, pod.spec.serviceAccountName));
-      pod.status = {
-        ...pod.status,
-        phase: 'Pending',
-        conditions: [{ type: 'PodScheduled', status: 'True', lastTransitionTime: now, observedGeneration: 1 }],
-      };
+      pod.status = { ...pod.status, phase: 'Pending' };
     },
     validate: (pod) =>
-      pod.spec.nodeName === nodeName
+      !pod.spec.nodeName || pod.spec.nodeName === nodeName
         ? []
         : [fieldError.invalid('spec.nodeName', pod.spec.nodeName, `the only node here is ${nodeName}`)],
     admit: (pod, current) => {

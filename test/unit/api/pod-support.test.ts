@@ -177,7 +177,6 @@ t.test('every field that would be ignored is refused by its name', async (t) => 
     spec('automountServiceAccountToken', { automountServiceAccountToken: true }),
     spec('os.name', { os: { name: 'windows' } }),
     spec('resourceClaims', { resourceClaims: [{ name: 'a', resourceClaimName: 'b' }] }),
-    spec('schedulingGates', { schedulingGates: [{ name: 'a' }] }),
     ...podSecurity('appArmorProfile.type', { type: 'Localhost', localhostProfile: 'a' }),
     ...podSecurity('seccompProfile.localhostProfile', { type: 'Localhost', localhostProfile: '' }),
     ...podSecurity('seLinuxChangePolicy', 'Recursive'),

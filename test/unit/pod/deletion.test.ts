@@ -34,3 +34,8 @@ t.test('a grace period of 0 counts as one second, from the request on', async (t
   t.equal(graceSecondsLeft(pod, NOW + 1000), 0);
   t.equal(graceSecondsLeft(podWith({ terminationGracePeriodSeconds: 0 }), NOW), 1);
 });
+
+t.test('a pod that never came to the node ends at once', async (t) => {
+  const pod = markForDeletion(podWith({ nodeName: undefined }), undefined, NOW);
+  t.match(pod.metadata, { deletionTimestamp: '2026-01-01T00:00:00Z', deletionGracePeriodSeconds: 0 });
+});

@@ -29,6 +29,7 @@ export function podWith(
     kind: 'Pod',
     metadata: { name: 'web', namespace: 'default', uid: UID, generation: 1, ...metadata },
     spec: {
+      nodeName: 'node',
       restartPolicy: 'Always',
       terminationGracePeriodSeconds: 30,
       containers: [
