@@ -20,6 +20,9 @@ export interface Subresource {
   name: string;
   /** The kind that requests and answers carry: Pod for `status`, PodExecOptions for `exec`. */
   kind: string;
+  /** Group and version of that kind, where they are not the resource's own. */
+  group?: string;
+  version?: string;
   verbs: readonly ('create' | 'get' | 'patch' | 'update')[];
 }
 

@@ -5,6 +5,7 @@ import type { KindDefinition } from './kind.ts';
 import type { KubeObject } from './meta.ts';
 import { namespaceKind as namespace } from './namespace-kind.ts';
 import { nodeKind as node } from './node-kind.ts';
+import { podDisruptionBudgetKind as podDisruptionBudget } from './pod-disruption-budget-kind.ts';
 import { createPodKind, type PodKindOptions } from './pod-kind.ts';
 import { clusterRoleBindingKind, clusterRoleKind, roleBindingKind, roleKind } from './rbac/rbac-kinds.ts';
 import { runtimeClassKind as runtimeClass } from './runtime-class-kind.ts';
@@ -26,6 +27,7 @@ export const serviceAccountKind = serviceAccount;
 export const runtimeClassKind = runtimeClass;
 export const serviceKind = service;
 export const endpointSliceKind = endpointSlice;
+export const podDisruptionBudgetKind = podDisruptionBudget;
 
 /** All kinds, with what the configuration and the host allow pods to have. */
 export function kindsFor(options: PodKindOptions): readonly KindDefinition<KubeObject>[] {
@@ -45,6 +47,7 @@ export function kindsFor(options: PodKindOptions): readonly KindDefinition<KubeO
     roleBindingKind,
     clusterRoleKind,
     clusterRoleBindingKind,
+    podDisruptionBudget,
   ] as readonly KindDefinition<KubeObject>[];
 }
 

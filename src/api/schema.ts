@@ -199,6 +199,15 @@ export function rbacObject<P extends TProperties>(
   return namedObject(`io.k8s.api.rbac.v1.${name}`, properties, options);
 }
 
+/** An object of policy/v1. */
+export function policyObject<P extends TProperties>(
+  name: string,
+  properties: P,
+  options: ObjectOptions = {},
+): TObject<P> {
+  return namedObject(`io.k8s.api.policy.v1.${name}`, properties, options);
+}
+
 /** An object of authentication.k8s.io/v1 or authorization.k8s.io/v1. */
 export function reviewObject<P extends TProperties>(
   group: 'authentication' | 'authorization',

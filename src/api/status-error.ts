@@ -100,6 +100,13 @@ export function tooManyRequests(message: string, retryAfterSeconds: number): Sta
   return failure(429, 'TooManyRequests', `Too many requests: ${message}`, { retryAfterSeconds });
 }
 
+/** An eviction that a PodDisruptionBudget does not allow now. Clients try again. */
+export function disruptionRefused(why: string): StatusError {
+  const causes = [{ reason: 'DisruptionBudget', message: why }];
+  const message = "Cannot evict pod as it would violate the pod's disruption budget.";
+  return failure(429, 'TooManyRequests', message, { causes });
+}
+
 export function internalError(message: string): StatusError {
   return failure(500, 'InternalError', `Internal error occurred: ${message}`, { causes: [{ message }] });
 }

@@ -18,6 +18,7 @@ import type { UsageSource } from './http/metrics-api-routes.ts';
 import type { Peer } from './identity.ts';
 import { certificateIdentity, listenOnTls, secureContext } from './listeners/tls-listener.ts';
 import { listenOnUnixSocket } from './listeners/unix-listener.ts';
+import { DisruptionBudgets } from './objects/disruption-budgets.ts';
 import { NamespaceDeletion } from './objects/namespace-deletion.ts';
 import { NamespaceObjects } from './objects/namespace-objects.ts';
 import { ObjectApi } from './objects/object-api.ts';
@@ -86,6 +87,7 @@ export class ApiServer {
   readonly #clusterRoles: ClusterRoles;
   readonly #namespaceDeletion: NamespaceDeletion;
   readonly #serviceEndpoints: ServiceEndpoints;
+  readonly #disruptionBudgets: DisruptionBudgets;
   #app: FastifyInstance | undefined;
   #unixServer: Server | undefined;
   #tlsServer: TlsServer | undefined;
@@ -98,6 +100,7 @@ export class ApiServer {
     this.#clusterRoles = new ClusterRoles(options);
     this.#namespaceDeletion = new NamespaceDeletion(options, options.logger);
     this.#serviceEndpoints = new ServiceEndpoints(options);
+    this.#disruptionBudgets = new DisruptionBudgets(options);
   }
 
   async start(): Promise<void> {
@@ -107,6 +110,7 @@ export class ApiServer {
     this.#clusterRoles.start();
     this.#namespaceDeletion.start();
     this.#serviceEndpoints.start();
+    this.#disruptionBudgets.start();
     const app = this.#buildApp();
     this.#app = app;
     await app.ready();
@@ -128,6 +132,7 @@ export class ApiServer {
     this.#clusterRoles.stop();
     this.#namespaceDeletion.stop();
     this.#serviceEndpoints.stop();
+    this.#disruptionBudgets.stop();
     this.#longRunning.endAll();
     await Promise.all([this.#unixServer, this.#tlsServer].map((server) => server && closeServer(server)));
     await this.#app?.close();

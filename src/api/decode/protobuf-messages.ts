@@ -11,6 +11,8 @@ export const protobufKinds: ReadonlyMap<string, string> = new Map([
   ['v1 Secret', 'kubernetes.core.v1.Secret'],
   ['v1 Service', 'kubernetes.core.v1.Service'],
   ['v1 ServiceAccount', 'kubernetes.core.v1.ServiceAccount'],
+  ['policy/v1 Eviction', 'kubernetes.policy.v1.Eviction'],
+  ['policy/v1 PodDisruptionBudget', 'kubernetes.policy.v1.PodDisruptionBudget'],
   ['authentication.k8s.io/v1 SelfSubjectReview', 'kubernetes.authentication.v1.SelfSubjectReview'],
   ['authentication.k8s.io/v1 TokenRequest', 'kubernetes.authentication.v1.TokenRequest'],
   ['authentication.k8s.io/v1 TokenReview', 'kubernetes.authentication.v1.TokenReview'],
@@ -24,7 +26,7 @@ export const protobufKinds: ReadonlyMap<string, string> = new Map([
   ['rbac.authorization.k8s.io/v1 RoleBinding', 'kubernetes.rbac.v1.RoleBinding'],
 ]);
 
-const files = ['meta', 'core', 'authentication', 'authorization', 'rbac'];
+const files = ['meta', 'core', 'authentication', 'authorization', 'policy', 'rbac'];
 
 // In the one-file build the .proto files lie beside the bundle.
 const protoDir = new URL(import.meta.url.endsWith('.ts') ? '../../../proto/' : './proto/', import.meta.url);

@@ -7,6 +7,7 @@ import { authenticate, type Identity, identityOfToken, type Peer } from '../iden
 import { authorize, identify, requireAccess } from './authorize.ts';
 import type { HttpContext } from './context.ts';
 import { pathNotFound, statusOf } from './errors.ts';
+import { handleEviction } from './eviction-handler.ts';
 import { type HealthCheck, healthPaths, registerHealthRoutes } from './health-routes.ts';
 import { isAllowedHost, isAllowedOrigin } from './host-check.ts';
 import { InFlight } from './in-flight.ts';
@@ -90,6 +91,7 @@ export function buildApp(options: AppOptions): FastifyInstance {
   registerObjectRoutes(app, options, {
     ...streamHandlers(options),
     'serviceaccounts/token': { POST: (...args) => handleTokenRequest(options, ...args) },
+    'pods/eviction': { POST: (...args) => handleEviction(options, ...args) },
     'pods/log': { GET: (...args) => handlePodLog(options, ...args) },
   });
   return app;

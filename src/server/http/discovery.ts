@@ -75,6 +75,7 @@ export function apiResourceList(kinds: readonly DiscoveredKind[], groupVersion: 
         name: `${kind.plural}/${subresource.name}`,
         singularName: '',
         namespaced: kind.namespaced,
+        ...(subresource.group === undefined ? {} : { group: subresource.group, version: subresource.version }),
         kind: subresource.kind,
         verbs: subresource.verbs,
       })),
@@ -96,7 +97,11 @@ function discoveredResource(kind: DiscoveredKind): object {
       ? {
           subresources: kind.subresources.map((subresource) => ({
             subresource: subresource.name,
-            responseKind: { group, version, kind: subresource.kind },
+            responseKind: {
+              group: subresource.group ?? group,
+              version: subresource.version ?? version,
+              kind: subresource.kind,
+            },
             verbs: subresource.verbs,
           })),
         }

@@ -87,3 +87,26 @@ t.test('a pod waits until all its scheduling gates are removed', async (t) => {
   await daemon.waitForExistingPod('gated', isReady);
   await daemon.deletePod('gated');
 });
+
+t.test('kubectl drain evicts pods as far as a budget allows', async (t) => {
+  const labels = { app: 'web' };
+  for (const name of ['web-1', 'web-2']) {
+    await daemon.createPod(podManifest(name, [{ name: 'a', command: shell('') }], {}, { labels }));
+  }
+  for (const name of ['web-1', 'web-2']) await daemon.waitForExistingPod(name, isReady);
+  await kubectl(t, 'create pdb web --selector=app=web --min-available=1');
+  await waitFor('the status of the budget', async () =>
+    /^web +1 +N\/A +1 /.test(await kubectl(t, 'get pdb web --no-headers')),
+  );
+  const drain = `drain ${node} --force --grace-period=1`;
+  const first = await daemon.kubectl(`${drain} --timeout=8s`.split(' '));
+  t.not(first.exitCode, 0, 'one pod is to stay');
+  t.match(first.stderr, /Cannot evict pod as it would violate the pod's disruption budget/);
+  const left = (await kubectl(t, 'get pods -o name')).trim().split('\n');
+  t.equal(left.length, 1, left.join());
+  await kubectl(t, 'delete pdb web');
+  t.match(await kubectl(t, drain), new RegExp(`node/${node} drained`));
+  t.equal(await kubectl(t, 'get pods -o name'), '');
+  t.match(await kubectl(t, 'get nodes --no-headers'), /SchedulingDisabled/);
+  await kubectl(t, `uncordon ${node}`);
+});

@@ -5,6 +5,7 @@ import { pino } from 'pino';
 import type { Test } from 'tap';
 import { Decoder } from '../../../src/api/decode/decode.ts';
 import { kinds } from '../../../src/api/kinds.ts';
+import { Scheduler } from '../../../src/node/scheduler.ts';
 import { ApiServer, type ApiServerConfig } from '../../../src/server/api-server.ts';
 import { Store, type StoreOptions } from '../../../src/store/store.ts';
 import { systemClock } from '../../../src/util/clock.ts';
@@ -65,8 +66,12 @@ export async function startServer(
     logger,
     clock: systemClock,
   });
+  const recorder = { event: () => undefined };
+  const scheduler = new Scheduler({ store, recorder, clock: systemClock, logger, nodeName: 'node-1' });
   await server.start();
+  scheduler.start();
   t.teardown(async () => {
+    scheduler.stop();
     await server.stop();
     await decoder.stop();
     store.close();

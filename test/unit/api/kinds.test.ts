@@ -26,6 +26,7 @@ t.test('kinds are found by their path', async (t) => {
       ['rolebindings', true],
       ['clusterroles', false],
       ['clusterrolebindings', false],
+      ['poddisruptionbudgets', 'pdb', true],
     ],
   );
   t.equal(findKind('', 'v1', 'pods')?.kind, 'Pod');
