@@ -39,7 +39,7 @@ function frameworkStatus(error: unknown, maxBodyBytes: number): StatusError | un
 }
 
 /** What clients know of pods in Kubernetes and is not served: a user of `kubectl drain` learns more than "not found". */
-const unservedOfPods = /^\/api\/v1\/namespaces\/[^/]+\/pods\/[^/]+\/(binding|eviction|proxy|resize)(?:[/?]|$)/;
+const unservedOfPods = /^\/api\/v1\/namespaces\/[^/]+\/pods\/[^/]+\/(binding|proxy|resize)(?:[/?]|$)/;
 
 /** A path that leads nowhere, in the words that kubectl knows. */
 export function pathNotFound(url = ''): StatusError {
