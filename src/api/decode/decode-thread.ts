@@ -2,7 +2,7 @@ import { Worker } from 'node:worker_threads';
 import { DecodeError } from './decode-error.ts';
 import { deadlineMs } from './limits.ts';
 import type { Document, Format } from './parse.ts';
-import type { WorkerReply, WorkerRequest } from './worker.ts';
+import type { WorkerMessage, WorkerReply, WorkerRequest } from './worker.ts';
 
 /** The thread was ended from outside while it worked. */
 export class DecodeThreadStopped extends Error {}
@@ -15,10 +15,13 @@ interface Job {
 
 /** An idle thread costs about 8 MB; nothing big is sent most of the time. */
 const idleMs = 30_000;
+/** How many times its processor time an input may take on a busy machine. */
+const MAX_SLOWDOWN = 5;
 
 /**
  * One decoding thread, started when it is first needed and ended when idle, after its deadline, or when it runs out of
- * memory; the next input gets a new one. Inputs wait their turn, and the deadline counts from an input's turn.
+ * memory; the next input gets a new one. Inputs wait their turn. The deadline is processor time from an input's turn on,
+ * when the thread is loaded: how busy the machine is must not decide whether an input is good.
  */
 export class DecodeThread {
   readonly #entry: URL;
@@ -26,6 +29,7 @@ export class DecodeThread {
   readonly #waiting: Job[] = [];
   #running: Job | undefined;
   #worker: Worker | undefined;
+  #isReady = false;
   #idleTimer: NodeJS.Timeout | undefined;
   #deadlineTimer: NodeJS.Timeout | undefined;
 
@@ -67,10 +71,28 @@ export class DecodeThread {
     this.#running = job;
     this.#worker ??= this.#start();
     this.#worker.postMessage(job.request, [job.request.bytes.buffer as ArrayBuffer]);
-    this.#deadlineTimer = setTimeout(
-      () => this.#fail(new DecodeError(`reading takes longer than ${this.#deadlineMs / 1000} seconds`)),
-      this.#deadlineMs,
-    );
+    if (this.#isReady) this.#watchTime(this.#worker, job);
+  }
+
+  /** Ends the thread when the input has had its processor time, or waited for it for too long. */
+  #watchTime(worker: Worker, job: Job): void {
+    const startMs = performance.now();
+    const before = worker.cpuUsage();
+    const check = async () => {
+      const { user, system } = await worker.cpuUsage(await before);
+      if (job !== this.#running) return;
+      const leftMs = Math.min(
+        this.#deadlineMs - (user + system) / 1000,
+        startMs + this.#deadlineMs * MAX_SLOWDOWN - performance.now(),
+      );
+      if (leftMs > 0) wait(leftMs);
+      else this.#fail(new DecodeError(`reading takes longer than ${this.#deadlineMs / 1000} seconds`));
+    };
+    const wait = (ms: number) => {
+      // The thread may end meanwhile, and cannot tell any more.
+      this.#deadlineTimer = setTimeout(() => void check().catch(() => {}), ms);
+    };
+    wait(this.#deadlineMs);
   }
 
   #start(): Worker {
@@ -81,7 +103,10 @@ export class DecodeThread {
       resourceLimits: { maxOldGenerationSizeMb: 320, maxYoungGenerationSizeMb: 16, stackSizeMb: 4 },
     });
     worker.unref();
-    worker.on('message', (reply: WorkerReply) => this.#finish(worker, reply));
+    worker.on('message', (message: WorkerMessage) => {
+      if (message.kind === 'ready') this.#becomeReady(worker);
+      else this.#finish(worker, message);
+    });
     worker.on('error', (error: Error & { code?: string }) => {
       if (worker !== this.#worker) return;
       const isMemory = error.code === 'ERR_WORKER_OUT_OF_MEMORY';
@@ -91,6 +116,12 @@ export class DecodeThread {
       if (worker === this.#worker) this.#fail(new Error(`the decoding thread ended by itself with code ${code}`));
     });
     return worker;
+  }
+
+  #becomeReady(worker: Worker): void {
+    if (worker !== this.#worker) return;
+    this.#isReady = true;
+    if (this.#running !== undefined) this.#watchTime(worker, this.#running);
   }
 
   #finish(worker: Worker, reply: WorkerReply): void {
@@ -116,6 +147,7 @@ export class DecodeThread {
     clearTimeout(this.#idleTimer);
     const worker = this.#worker;
     this.#worker = undefined;
+    this.#isReady = false;
     await worker?.terminate();
   }
 }

@@ -15,7 +15,7 @@ export const maxValues = 250_000;
 /** Node builders that `countYamlTokens` may find. A ConfigMap full of numbers with commas (1 MiB) stays below it. */
 export const maxYamlTokens = 400_000;
 
-/** Wall-clock time that the worker gets for one input. */
+/** Processor time that the worker gets for one input. */
 export const deadlineMs = 2000;
 
 /** Inputs up to this size are read on the main thread: quicker than the way to the worker and back. */

@@ -15,6 +15,9 @@ export type WorkerReply =
   | { readonly kind: 'documents'; readonly documents: readonly Document[] }
   | { readonly kind: 'refused'; readonly reason: string; readonly line?: number; readonly column?: number };
 
+/** What the thread says: once that it is loaded, then an answer to each input. */
+export type WorkerMessage = { readonly kind: 'ready' } | WorkerReply;
+
 function answer({ bytes, format }: WorkerRequest): WorkerReply {
   try {
     return { kind: 'documents', documents: parseDocuments(bytes, format) };
@@ -24,4 +27,6 @@ function answer({ bytes, format }: WorkerRequest): WorkerReply {
   }
 }
 
-parentPort?.on('message', (request: WorkerRequest) => parentPort?.postMessage(answer(request)));
+const say = (message: WorkerMessage) => parentPort?.postMessage(message);
+parentPort?.on('message', (request: WorkerRequest) => say(answer(request)));
+say({ kind: 'ready' });
