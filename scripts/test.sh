@@ -90,8 +90,8 @@ integration() {
   else
     mapfile -t files < <(test_files test/integration | xargs grep -lE 'support/(containerd|daemon)\.ts')
   fi
-  # One file at a time: they share two cores with the runtime, and some assert how long things take.
-  jobs=${MINI_KUBELET_TEST_JOBS:-1}
+  # Most of their time is waiting, for back-offs and grace periods.
+  jobs=${MINI_KUBELET_TEST_JOBS:-$(($(nproc) + 1))}
   MINI_KUBELET_TEST_LAUNCHER=$root/dist/mini-kubelet MINI_KUBELET_TEST_CONTAINERD=$1 run_tap "integration on containerd $1" "${files[@]}"
 }
 

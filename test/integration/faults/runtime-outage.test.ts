@@ -8,7 +8,7 @@ import { podPath } from '../support/api-client.ts';
 import { startContainerd, wantedContainerd } from '../support/containerd.ts';
 import { startDaemon } from '../support/daemon.ts';
 import { leaksSince, takeSnapshot } from '../support/leaks.ts';
-import { isAlive, sendSignal } from '../support/processes.ts';
+import { childrenOf, isAlive, sendSignal } from '../support/processes.ts';
 import { waitFor } from '../support/wait.ts';
 import { containerId, identityOf, inRuntime, pairManifest, singleManifest, startProxy } from './faults.ts';
 
@@ -115,8 +115,9 @@ t.test('containerd hangs, and goes on', async (t) => {
   await Promise.all(hanging.slice(1).map(({ metadata }) => daemon.deletePod(metadata.name ?? '')));
 });
 
+const kills = 3;
 t.test('containerd is killed three times while pods come and go', async (t) => {
-  for (let kill = 0; kill < 3; kill += 1) {
+  for (let kill = 0; kill < kills; kill += 1) {
     await daemon.createPod(singleManifest(`comes-${kill}`));
     if (kill > 0) await daemon.api.expectOk('DELETE', podPath(`comes-${kill - 1}`));
     await waitFor('the runtime to be at work', () => proxy.calls().some(({ grpcStatus }) => grpcStatus === undefined));
@@ -144,7 +145,23 @@ t.test('a container that ends while the runtime is away is restarted when it is 
   t.equal(pod.status?.containerStatuses?.[1]?.restartCount, 0, 'the other container was left alone');
 });
 
+/**
+ * What a containerd forgets that is killed while it makes a sandbox: a shim that had not told its address yet, and a
+ * network namespace that was not written down yet. No client can have them removed.
+ */
+function forgottenByRuntime(leaks: readonly string[]): string[] {
+  const shims = new Set(runtime.forgottenShims().map((pid) => `shims: ${pid}`));
+  return leaks.filter((leak) => shims.has(leak) || /^(network namespaces: |mounts: .*\/netns\/)cni-[^/]+$/.test(leak));
+}
+
 t.test('nothing is left', async (t) => {
   await Promise.all(names.map((name) => daemon.deletePod(name)));
-  t.same(await leaksSince(baseline, { runtime, daemon }), []);
+  const leaks = await leaksSince(baseline, { runtime, daemon });
+  const forgotten = forgottenByRuntime(leaks);
+  t.same(
+    leaks.filter((leak) => !forgotten.includes(leak)),
+    [],
+  );
+  t.ok(forgotten.length <= 3 * kills, `of each kill a shim, a namespace and its mount at most: ${forgotten}`);
+  t.same(childrenOf(runtime.forgottenShims()), [], 'nothing runs in what the runtime forgot');
 });

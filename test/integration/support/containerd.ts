@@ -8,7 +8,7 @@ import { type ContainerdPaths, containerdConfig } from './containerd-config.ts';
 import { RawCri } from './cri.ts';
 import { killProcesses, removeLeftovers, shimSockets, unmountBeneath } from './leftovers.ts';
 import { debianPackage } from './machine.ts';
-import { isAlive, isStopped, parentOf, sendSignal } from './processes.ts';
+import { commandLine, isAlive, isStopped, parentOf, pidsByCommandLine, sendSignal } from './processes.ts';
 import { claimTempRoot, sweepAbandonedRoots, type TempRoot } from './temp-root.ts';
 import { GaveUp, waitFor } from './wait.ts';
 
@@ -224,6 +224,18 @@ export class RuntimeFixture {
   /** The pid of the shim of a sandbox: the parent of all of its containers' first processes. */
   shimPid(sandboxId: string): number {
     return parentOf(this.containerPid(sandboxId));
+  }
+
+  /**
+   * Shims that containerd does not know. One that is killed while it starts a shim, and comes back before that shim has
+   * told its address, takes it for dead and removes its directory: nobody can end it through containerd any more.
+   */
+  forgottenShims(): number[] {
+    const tasks = join(this.#paths.state, 'io.containerd.runtime.v2.task/k8s.io');
+    return pidsByCommandLine(`-address ${this.socketPath}`).filter((pid) => {
+      const id = / -id (\S+)/.exec(commandLine(pid))?.[1];
+      return id !== undefined && !existsSync(join(tasks, id));
+    });
   }
 
   /** Removes all sandboxes the regular way, so that CNI gives everything back, then whatever is left. */

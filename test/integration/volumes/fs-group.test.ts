@@ -128,9 +128,8 @@ t.test('who swaps entries for links meanwhile gains nothing', async (t) => {
   await once(attacker.stdout, 'data');
   const end = performance.now() + 1500;
   let walks = 0;
-  for (; performance.now() < end; walks += 1) await applyFsGroup(path, { gid: 3000 + (walks % 2) });
+  for (; walks <= 20 || performance.now() < end; walks += 1) await applyFsGroup(path, { gid: 3000 + (walks % 2) });
   t.comment({ walks });
-  t.ok(walks > 20);
 });
 
 t.test('a tree that is moved under the walk is noticed', async (t) => {

@@ -135,7 +135,8 @@ t.test('who swaps directories and links meanwhile gains nothing', async (t) => {
   const seconds = Number(process.env.MINI_KUBELET_TEST_RACE_SECONDS ?? 2);
   const end = performance.now() + seconds * 1000;
   const tally = { inside: 0, refused: 0, escaped: 0 };
-  while (performance.now() < end) {
+  // However busy the machine is: some were mounted, and the attack did meet others.
+  while (tally.inside <= 5 || tally.refused <= 5 || performance.now() < end) {
     const place = target('subs/race');
     try {
       const mounted = await mountSubPath(volume, tally.inside % 2 === 0 ? 'race/inner' : 'race', place);
@@ -147,7 +148,5 @@ t.test('who swaps directories and links meanwhile gains nothing', async (t) => {
   }
   t.comment(tally);
   t.equal(tally.escaped, 0);
-  t.ok(tally.inside > 5, 'some were mounted');
-  t.ok(tally.refused > 5, 'and the attack did meet others');
   t.strictSame(execFileSync('ls', [outside], { encoding: 'utf8' }).trim().split('\n'), ['inner', 'secret']);
 });
