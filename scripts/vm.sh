@@ -30,37 +30,43 @@ provision() {
   in_machine /vagrant/scripts/vm/provision.sh
 }
 
-[ "$(uname -m)" = x86_64 ] || fail "this makes x86_64 machines only" "on others use vagrant: see Vagrantfile"
-[[ $codename =~ ^[a-z]+$ ]] || fail "MINI_KUBELET_VM_DEBIAN is no release: $codename" "give it bookworm or trixie"
-require_root
-command=${1:-}
-[ $# -eq 0 ] || shift
-case $command in
-  up | start)
-    apt_install qemu-system-x86 qemu-utils debootstrap e2fsprogs openssh-client debian-archive-keyring
-    provide_node
-    mkdir -p "$cache"
-    if machine_runs && ! modules_are_current; then
-      step "package-lock.json has changed: the virtual machine has to be booted anew"
+# Read as a whole before it runs, since it waits for long and somebody may edit it meanwhile.
+main() {
+  [ "$(uname -m)" = x86_64 ] || fail "this makes x86_64 machines only" "on others use vagrant: see Vagrantfile"
+  [[ $codename =~ ^[a-z]+$ ]] || fail "MINI_KUBELET_VM_DEBIAN is no release: $codename" "give it bookworm or trixie"
+  require_root
+  local command=${1:-} files=()
+  [ $# -eq 0 ] || shift
+  case $command in
+    up | start)
+      apt_install qemu-system-x86 qemu-utils debootstrap e2fsprogs openssh-client debian-archive-keyring
+      provide_node
+      mkdir -p "$cache"
+      if machine_runs && ! modules_are_current; then
+        step "package-lock.json has changed: the virtual machine has to be booted anew"
+        stop_machine
+      fi
+      if ! machine_runs; then start_machine; fi
+      if [ "$command" = up ]; then provision; fi
+      step "the virtual machine runs: $0 ssh, $0 test, $0 down"
+      ;;
+    test)
+      machine_runs || fail "the virtual machine does not run" "start it: $0 up"
+      provide_node
+      [ $# -gt 0 ] || mapfile -t files < <(find "$root/test/vm" -name '*.test.ts' | sort)
+      cd "$root"
+      MINI_KUBELET_VM=$state exec npx --no-install tap --jobs=1 --timeout=7200 "${@:-${files[@]}}"
+      ;;
+    ssh) in_machine "$@" || exit $? ;;
+    kill) kill_machine ;;
+    state) echo "$state" ;;
+    down)
       stop_machine
-    fi
-    if ! machine_runs; then start_machine; fi
-    if [ "$command" = up ]; then provision; fi
-    step "the virtual machine runs: $0 ssh, $0 test, $0 down"
-    ;;
-  test)
-    machine_runs || fail "the virtual machine does not run" "start it: $0 up"
-    provide_node
-    [ $# -gt 0 ] || mapfile -t files < <(find "$root/test/vm" -name '*.test.ts' | sort)
-    cd "$root"
-    MINI_KUBELET_VM=$state exec npx --no-install tap --jobs=1 --timeout=7200 "${@:-${files[@]}}"
-    ;;
-  ssh) in_machine "$@" || exit $? ;;
-  kill) kill_machine ;;
-  state) echo "$state" ;;
-  down)
-    stop_machine
-    rm -rf "$state"
-    ;;
-  *) fail "unknown command: $command" "usage: $0 up|start|test|ssh|kill|down|state" ;;
-esac
+      rm -rf "$state"
+      ;;
+    *) fail "unknown command: $command" "usage: $0 up|start|test|ssh|kill|down|state" ;;
+  esac
+}
+
+main "$@"
+exit

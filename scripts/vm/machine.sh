@@ -106,7 +106,7 @@ machine_answers() {
 # The copy of the project in the machine is replaced as a whole. It comes built: here the processor is a real one.
 push_project() {
   # tar's code 1: a file was changed while it was read. Whoever works on the project may go on.
-  (cd "$root" && { tar --create --exclude=./node_modules --exclude=./.git --exclude=./.tap --exclude=./.cache . || [ $? -eq 1 ]; }) |
+  (cd "$root" && { tar --create --exclude=./node_modules --exclude=./.git --exclude=./.tap --exclude=./.cache --exclude=./packages . || [ $? -eq 1 ]; }) |
     in_machine 'find /vagrant -mindepth 1 -maxdepth 1 ! -name node_modules -exec rm -rf {} + && tar -x -C /vagrant'
 }
 
