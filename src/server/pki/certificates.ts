@@ -26,8 +26,8 @@ const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as con
 
 const dayMs = 24 * 3600 * 1000;
 
-/** A machine whose clock was set back a little must still take what it issued itself. */
-const backdateMs = 3600 * 1000;
+/** A machine whose clock was set back by days must still take what it issued itself. */
+const backdateMs = 7 * dayMs;
 
 /** A certificate and its private key (PKCS #8), both PEM. */
 export interface CertifiedKey {

@@ -43,6 +43,9 @@ t.test('at the first start everything is made, for the owner only', async (t) =>
   const client = new X509Certificate(config.clientCertificate ?? '');
   t.ok(client.verify(ca.publicKey));
   t.match(client.subject, 'O=system:masters');
+  for (const { validFromDate } of [ca, server, client]) {
+    t.ok(validFromDate.getTime() < now - dayMs, 'it holds on a clock that is set back by a day');
+  }
   t.same(hashToken(config.token ?? ''), pki.tokenHash);
   t.ok((config.token ?? '').length >= 43, 'the token has 256 bits');
 
