@@ -9,6 +9,7 @@ import { podCgroupResources } from './cgroups/formulas.ts';
 import type { Config } from './config/config.ts';
 import type { EventRecorder } from './events/recorder.ts';
 import { HookRunner } from './hooks/hook-runner.ts';
+import { CredentialPlugin } from './images/credential-plugin.ts';
 import { ImageManager } from './images/image-manager.ts';
 import { ImagePuller } from './images/image-puller.ts';
 import { PullCredentials } from './images/pull-credentials.ts';
@@ -38,6 +39,7 @@ import type { Store } from './store/store.ts';
 import type { ServiceAccountTokens } from './tokens/service-account-tokens.ts';
 import { systemClock } from './util/clock.ts';
 import { ClockSteps } from './util/clock-steps.ts';
+import { run } from './util/exec.ts';
 import type { Logger } from './util/log.ts';
 import { Semaphore } from './util/semaphore.ts';
 import { VolumeManager } from './volumes/volume-manager.ts';
@@ -155,6 +157,9 @@ function makeImages({ config, logger, store, client, recorder }: PodParts): Imag
     },
     credentials: new PullCredentials({
       dockerConfigPaths: config.dockerConfigPaths,
+      plugins: config.credentialProviders.map(
+        (provider) => new CredentialPlugin({ provider, run, clock: systemClock, logger }),
+      ),
       logger,
       secret: (namespace, name) => store.get(secretKind, namespace, name),
       onMissingSecrets: (pod, names) =>

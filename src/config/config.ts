@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { quantityNumber } from '../api/quantity.ts';
 import { checkValue } from './check.ts';
 import { configFiles, readConfigFile } from './config-files.ts';
+import { type CredentialProvider, readCredentialProviders } from './credential-providers.ts';
 import { parseDuration } from './duration.ts';
 import type { FlagValue } from './flags.ts';
 import { socketPathProblem } from './formats.ts';
@@ -31,6 +32,8 @@ export type Config = Omit<
   readonly [Name in DurationSetting as `${Name}Ms`]: number;
 } & {
   readonly containerLogMaxSizeBytes: number;
+  /** From the file `imageCredentialProviderConfig`. */
+  readonly credentialProviders: readonly CredentialProvider[];
   readonly maxContainerRestartPeriodMs: number;
 };
 
@@ -78,8 +81,14 @@ export async function loadConfig(options: LoadOptions = {}): Promise<{ settings:
   }
   const settings = withDefaults(given);
   problems.push(...contradictions(settings, origins, host));
+  const { imageCredentialProviderConfig, imageCredentialProviderBinDir } = settings;
+  const hasProviders = imageCredentialProviderConfig !== '' && imageCredentialProviderBinDir !== '';
+  const { providers, problems: ofProviders } = hasProviders
+    ? await readCredentialProviders(imageCredentialProviderConfig, imageCredentialProviderBinDir)
+    : { providers: [], problems: [] };
+  problems.push(...ofProviders);
   if (problems.length > 0) throw new ConfigError(problems);
-  const config = toConfig(settings, host);
+  const config = { ...toConfig(settings, host), credentialProviders: providers };
   const { nodeName, socketPath, maxConcurrentPodWorkers } = config;
   return { settings: { ...settings, nodeName, socketPath, maxConcurrentPodWorkers }, config };
 }
@@ -117,6 +126,13 @@ function contradictions(settings: Settings, origins: ReadonlyMap<string, string>
       'maxParallelImagePulls cannot be larger than 1 unless serializeImagePulls is false',
     );
   }
+  const { imageCredentialProviderConfig, imageCredentialProviderBinDir } = settings;
+  if ((imageCredentialProviderConfig === '') !== (imageCredentialProviderBinDir === '')) {
+    report(
+      imageCredentialProviderConfig === '' ? 'imageCredentialProviderBinDir' : 'imageCredentialProviderConfig',
+      'imageCredentialProviderConfig and imageCredentialProviderBinDir must be given together',
+    );
+  }
   const { imagePullCredentialsVerificationPolicy: policy } = settings;
   if (settings.preloadedImagesVerificationAllowlist.length > 0 && policy !== 'NeverVerifyAllowlistedImages') {
     report(
@@ -147,7 +163,7 @@ function nodeNameOf(settings: Settings, host: HostFacts): string {
   return settings.nodeName === '' ? host.hostname.trim().toLowerCase() : settings.nodeName;
 }
 
-/** PURE. */
+/** PURE: without what other files say. */
 export function toConfig(settings: Settings, host: HostFacts): Config {
   const {
     fileCheckFrequency,
@@ -173,6 +189,7 @@ export function toConfig(settings: Settings, host: HostFacts): Config {
     shutdownGracePeriodCriticalPodsMs: ms(shutdownGracePeriodCriticalPods),
     maxContainerRestartPeriodMs: ms(crashLoopBackOff.maxContainerRestartPeriod),
     containerLogMaxSizeBytes: quantityNumber(containerLogMaxSize),
+    credentialProviders: [],
     maxParallelImagePulls: serializeImagePulls ? 1 : settings.maxParallelImagePulls,
     // Making a pod keeps a core busy; many more at once only make each of them slower (bench/).
     maxConcurrentPodWorkers: settings.maxConcurrentPodWorkers || Math.min(2 * host.cpuCount, 64),

@@ -54,6 +54,12 @@ export const settingsSchema = Type.Object(
       'path',
       'Docker configurations with credentials for every pod of the node; the first that is there counts',
     ),
+    imageCredentialProviderConfig: text(
+      '',
+      'path-or-empty',
+      'file that names the programs which know credentials (CredentialProviderConfig); empty: none',
+    ),
+    imageCredentialProviderBinDir: text('', 'path-or-empty', 'directory of those programs'),
     imagePullCredentialsVerificationPolicy: oneOf(
       'NeverVerifyPreloadedImages',
       ['NeverVerify', 'NeverVerifyPreloadedImages', 'NeverVerifyAllowlistedImages', 'AlwaysVerify'],

@@ -2,12 +2,15 @@ import type { Pod } from '../api/pod.ts';
 import type { Secret } from '../api/secret.ts';
 import type { Logger } from '../util/log.ts';
 import { readFileIfThere } from '../util/private-file.ts';
+import type { CredentialPlugin } from './credential-plugin.ts';
 import { DockerConfigError, type DockerConfigFormat, parseDockerConfig, type RegistryLogin } from './docker-config.ts';
 import { type LoginsOf, matchingCredentials, type PullCredential } from './keyring.ts';
 
 export interface PullCredentialsOptions {
   /** The node's Docker configurations: the first that is there and can be read counts. */
   readonly dockerConfigPaths: readonly string[];
+  /** In the order in which they were configured. */
+  readonly plugins: readonly Pick<CredentialPlugin, 'logins'>[];
   readonly logger: Logger;
   /** The Secret of a namespace, as it is stored now. */
   secret(namespace: string, name: string): Secret | undefined;
@@ -21,7 +24,7 @@ const secretKeys: Readonly<Record<string, readonly [key: string, format: DockerC
   'kubernetes.io/dockercfg': ['.dockercfg', '.dockercfg'],
 };
 
-/** What pulls may be tried with: first the pod's Secrets, then what the node has. */
+/** What pulls may be tried with: first the pod's Secrets, then what the node has, then its plugins' answers. */
 export class PullCredentials {
   readonly #options: PullCredentialsOptions;
 
@@ -31,8 +34,11 @@ export class PullCredentials {
 
   /** In the order in which they are to be tried. All is read anew: what was changed counts at once. */
   async lookup(pod: Pod, repository: string): Promise<PullCredential[]> {
-    const ofNode: LoginsOf = { source: undefined, logins: this.#nodeLogins() };
-    return [...matchingCredentials(this.#secretLogins(pod), repository), ...matchingCredentials([ofNode], repository)];
+    const ofSecrets = this.#secretLogins(pod);
+    const ofNode = { source: undefined, logins: this.#nodeLogins() };
+    const answers = await Promise.all(this.#options.plugins.map((plugin) => plugin.logins(repository)));
+    const ofPlugins = { source: undefined, logins: answers.flat() };
+    return [ofSecrets, [ofNode], [ofPlugins]].flatMap((logins) => matchingCredentials(logins, repository));
   }
 
   #secretLogins(pod: Pod): LoginsOf[] {

@@ -8,6 +8,11 @@ export interface RunOptions {
   readonly input?: string | Uint8Array;
   /** Added to the program's environment, which otherwise holds PATH and LANG only. */
   readonly env?: Readonly<Record<string, string>>;
+  /**
+   * For programs that start others: at the deadline or an abort all of them are killed. Without it one of them that has the
+   * output open is waited for.
+   */
+  readonly withChildren?: boolean;
 }
 
 const ENVIRONMENT = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LANG: 'C.UTF-8' };
@@ -42,17 +47,24 @@ export async function run(
   args: readonly string[],
   options: RunOptions = {},
 ): Promise<{ stdout: string; stderr: string }> {
+  const timeoutMs = options.timeoutMs ?? 60_000;
   try {
-    const result = await execa(file, [...args], {
+    const program = execa(file, [...args], {
       shell: false,
       extendEnv: false,
       env: { ...ENVIRONMENT, ...options.env },
-      timeout: options.timeoutMs ?? 60_000,
+      timeout: timeoutMs,
       killSignal: 'SIGKILL',
+      // The leader of a process group of its own.
+      detached: options.withChildren ?? false,
       maxBuffer: 8 * 1024 * 1024,
       ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
       ...(options.signal ? { cancelSignal: options.signal } : {}),
     });
+    const { pid } = program;
+    const callOff =
+      options.withChildren && pid !== undefined ? killGroupAfter(pid, timeoutMs, options.signal) : undefined;
+    const result = await program.finally(callOff);
     return { stdout: result.stdout, stderr: result.stderr };
   } catch (error) {
     if (error instanceof ExecaError) {
@@ -60,6 +72,23 @@ export async function run(
     }
     throw error;
   }
+}
+
+/** @returns a function that calls it off. */
+function killGroupAfter(pid: number, timeoutMs: number, signal: AbortSignal | undefined): () => void {
+  const kill = () => {
+    try {
+      process.kill(-pid, 'SIGKILL');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
+  };
+  const timer = setTimeout(kill, timeoutMs);
+  signal?.addEventListener('abort', kill, { once: true });
+  return () => {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', kill);
+  };
 }
 
 /** A program that runs beside the daemon. */

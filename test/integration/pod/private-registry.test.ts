@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import type { Event } from '../../../src/api/event.ts';
@@ -15,11 +15,50 @@ const wrong = { name: 'robot', password: 'c4n4ry-wrong' };
 const runtime = await startContainerd({ version: wantedContainerd() });
 t.teardown(() => runtime.stop());
 const registry = new PrivateRegistry(runtime, [user]);
-await registry.create(runtime, ['team/app:1', 'team/late:1', 'team/account:1', 'node/app:1', 'plugin/app:1']);
+await registry.create(runtime, [
+  'team/app:1',
+  'team/late:1',
+  'team/account:1',
+  'node/app:1',
+  'plugin/app:1',
+  'plugin/second:1',
+]);
 t.teardown(() => registry.stop());
 const nodeConfig = join(runtime.root.path, 'config.json');
-const daemon = await startDaemon({ runtime, config: { dockerConfigPaths: [nodeConfig] } });
+const plugins = writePlugins(join(runtime.root.path, 'plugins'));
+const daemon = await startDaemon({
+  runtime,
+  env: { CANARY: 'c4n4ry-env' },
+  config: { dockerConfigPaths: [nodeConfig], ...plugins },
+});
 t.teardown(() => daemon.stop());
+
+/** A plugin that answers for images below `plugin/` and one that fails; what the first is asked lies beside it. */
+function writePlugins(directory: string) {
+  mkdirSync(directory);
+  const auth = { [`${registry.host}/plugin`]: { username: user.name, password: user.password } };
+  const answer = {
+    kind: 'CredentialProviderResponse',
+    apiVersion: 'credentialprovider.kubelet.k8s.io/v1',
+    cacheKeyType: 'Registry',
+    auth,
+  };
+  const script = `#!/bin/sh\ncat >>${directory}/asked\necho " $1 $REGION \${CANARY-}" >>${directory}/asked\necho '${JSON.stringify(answer)}'\n`;
+  writeFileSync(join(directory, 'helper'), script, { mode: 0o755 });
+  writeFileSync(join(directory, 'broken'), `#!/bin/sh\necho ${user.password}\nexit 3\n`, { mode: 0o755 });
+  const common = {
+    apiVersion: answer.apiVersion,
+    matchImages: [`${registry.host}/plugin`],
+    defaultCacheDuration: '1h',
+  };
+  const providers = [
+    { name: 'broken', ...common },
+    { name: 'helper', ...common, args: ['--argument'], env: [{ name: 'REGION', value: 'here' }] },
+  ];
+  const config = { apiVersion: 'kubelet.config.k8s.io/v1', kind: 'CredentialProviderConfig', providers };
+  writeFileSync(join(directory, 'config'), JSON.stringify(config));
+  return { imageCredentialProviderConfig: join(directory, 'config'), imageCredentialProviderBinDir: directory };
+}
 
 type Policy = 'Always' | 'IfNotPresent' | 'Never';
 type User = typeof user;
@@ -137,6 +176,22 @@ t.test('the node’s own configuration is for every pod, and read anew', async (
   await create('node', 'node/app:1');
   await daemon.waitForExistingPod('node', isReady);
   await daemon.deletePod('node');
+});
+
+t.test('plugins are asked for credentials, and their answers kept', async (t) => {
+  const second = registry.image('plugin/second:1');
+  const containers = ['plugin/app:1', 'plugin/second:1'].map((name, index) => {
+    return { name: `c${index}`, image: registry.image(name), command: shell('') };
+  });
+  await daemon.createPod(podManifest('first', containers.slice(0, 1)));
+  await daemon.waitForExistingPod('first', isReady);
+  await daemon.createPod(podManifest('second', containers));
+  t.equal(statusOf(await daemon.waitForExistingPod('second', isReady), 'c1').image, second);
+  const asked = readFileSync(join(plugins.imageCredentialProviderBinDir, 'asked'), 'utf8');
+  const request = { kind: 'CredentialProviderRequest', apiVersion: 'credentialprovider.kubelet.k8s.io/v1' };
+  t.equal(asked, `${JSON.stringify({ ...request, image: registry.image('plugin/app') })} --argument here \n`);
+  t.match(daemon.log(), /"plugin":"broken","exitCode":3.*a credential plugin has failed/);
+  for (const name of ['first', 'second']) await daemon.deletePod(name);
 });
 
 t.test('a registry that is down is waited for, while images that are there start', async (t) => {

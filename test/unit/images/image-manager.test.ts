@@ -95,6 +95,7 @@ function startManager(world: World, verification: Partial<VerificationSettings> 
     verification: { policy: 'NeverVerifyPreloadedImages', allowlist: [], ...verification },
     credentials: new PullCredentials({
       dockerConfigPaths: [join(directory, 'missing.json'), join(directory, 'config.json')],
+      plugins: [],
       logger,
       secret: (namespace, name) => world.secrets.get(`${namespace}/${name}`),
       onMissingSecrets: (_pod, names) => events.push(`missing ${names}`),
