@@ -21,6 +21,7 @@ import { readCapacity } from './node/capacity.ts';
 import { readHostIPs } from './node/host-ip.ts';
 import { Logind } from './node/logind.ts';
 import { readMachineInfo } from './node/node-info.ts';
+import { NodeLease } from './node/node-lease.ts';
 import { NodeShutdown } from './node/node-shutdown.ts';
 import { NodeStatusManager } from './node/node-status.ts';
 import { Scheduler } from './node/scheduler.ts';
@@ -115,6 +116,7 @@ class MiniKubelet implements Daemon {
   readonly #arrivals: Arrivals;
   readonly #scheduler: Scheduler;
   readonly #nodeStatus: NodeStatusManager;
+  readonly #nodeLease: NodeLease;
   readonly #probeMetrics = new ProbeMetrics();
   #machine: Machine | undefined;
   /** They come and go: read anew with every heartbeat of the node. */
@@ -148,7 +150,7 @@ class MiniKubelet implements Daemon {
       imageEndpoint: config.imageServiceEndpoint || config.containerRuntimeEndpoint,
       timeoutMs: config.runtimeRequestTimeoutMs,
     });
-    this.#idleCollector = new IdleCollector({ activity: () => this.#store.resourceVersion });
+    this.#idleCollector = new IdleCollector({ activity: () => this.#writes() });
     this.#monitor = new RuntimeMonitor({
       client: this.#client,
       logger,
@@ -183,7 +185,20 @@ class MiniKubelet implements Daemon {
       clock: systemClock,
       logger,
       facts: () => this.#nodeFacts(),
+      onEvent: (node, reason, message) => this.#recorder.event(node, 'Normal', reason, message),
     });
+    this.#nodeLease = new NodeLease({
+      store: this.#store,
+      clock: systemClock,
+      logger,
+      nodeName: config.nodeName,
+      nodeUid: () => this.#store.get(nodeKind, undefined, config.nodeName)?.metadata.uid,
+    });
+  }
+
+  /** Changes with every write but the renewals of the node's lease. */
+  #writes(): string {
+    return String(Number(this.#store.resourceVersion) - this.#nodeLease.renewals);
   }
 
   async start(): Promise<void> {
@@ -228,6 +243,7 @@ class MiniKubelet implements Daemon {
     });
     this.#server = this.#makeServer(podApi, usage);
     await this.#server.start();
+    this.#nodeLease.start();
     await this.#removeBrokenCniResults();
     await this.#startRuntime(this.#cache);
     this.#startShutdownWatch();
@@ -252,6 +268,7 @@ class MiniKubelet implements Daemon {
     await this.#settling;
     await this.#podManager?.stop();
     this.#hooks?.stop();
+    this.#nodeLease.stop();
     this.#nodeStatus.stop();
     this.#recorder.stop();
     this.#client.close();

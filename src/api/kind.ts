@@ -5,13 +5,13 @@ import type { KubeObject } from './meta.ts';
 /** A column of the table that kubectl prints. Priority 0 is always shown, 1 with `-o wide`. */
 export interface TableColumn {
   name: string;
-  type: 'string' | 'integer' | 'date';
+  type: 'string' | 'integer' | 'boolean' | 'date';
   format: string;
   description: string;
   priority: number;
 }
 
-export type Cell = string | number;
+export type Cell = string | number | boolean;
 
 export type Verb = 'create' | 'delete' | 'deletecollection' | 'get' | 'list' | 'patch' | 'update' | 'watch';
 
@@ -32,6 +32,13 @@ export interface UpdateRules<T extends KubeObject> {
   prepareForUpdate(next: T, current: T): void;
   /** All reasons to refuse the change from current to next. */
   validateUpdate(next: T, current: T): FieldError[];
+}
+
+/** Of a kind whose objects are kept as those of another kind, and only look different. Pure. */
+export interface KindView<T extends KubeObject> {
+  readonly of: KindDefinition<KubeObject>;
+  show(stored: KubeObject): T;
+  store(object: T): KubeObject;
 }
 
 /**
@@ -56,6 +63,8 @@ export interface KindDefinition<T extends KubeObject> {
   readonly subresources: readonly Subresource[];
   /** Of the subresources other than `status` that can be written. */
   readonly subresourceRules?: Readonly<Record<string, UpdateRules<T>>>;
+  /** Set: the store has no objects of this kind, but those of the other one. */
+  readonly view?: KindView<T>;
   /** True: the store encrypts its objects on the disk. */
   readonly isSecret?: boolean;
 

@@ -1,12 +1,15 @@
 import { configMapKind as configMap } from './config-map-kind.ts';
 import { endpointSliceKind as endpointSlice } from './endpoint-slice-kind.ts';
 import { eventKind as event } from './event-kind.ts';
+import { eventV1Kind as eventV1 } from './events-v1-kind.ts';
 import type { KindDefinition } from './kind.ts';
+import { leaseKind as lease } from './lease-kind.ts';
 import type { KubeObject } from './meta.ts';
 import { namespaceKind as namespace } from './namespace-kind.ts';
 import { nodeKind as node } from './node-kind.ts';
 import { podDisruptionBudgetKind as podDisruptionBudget } from './pod-disruption-budget-kind.ts';
 import { createPodKind, type PodKindOptions } from './pod-kind.ts';
+import { priorityClassKind as priorityClass } from './priority-class-kind.ts';
 import { clusterRoleBindingKind, clusterRoleKind, roleBindingKind, roleKind } from './rbac/rbac-kinds.ts';
 import { runtimeClassKind as runtimeClass } from './runtime-class-kind.ts';
 import { secretKind as secret } from './secret-kind.ts';
@@ -27,6 +30,9 @@ export const serviceAccountKind = serviceAccount;
 export const runtimeClassKind = runtimeClass;
 export const serviceKind = service;
 export const endpointSliceKind = endpointSlice;
+export const priorityClassKind = priorityClass;
+export const leaseKind = lease;
+export const eventV1Kind = eventV1;
 export const podDisruptionBudgetKind = podDisruptionBudget;
 
 /** All kinds, with what the configuration and the host allow pods to have. */
@@ -43,6 +49,9 @@ export function kindsFor(options: PodKindOptions): readonly KindDefinition<KubeO
     runtimeClass,
     service,
     endpointSlice,
+    priorityClass,
+    lease,
+    eventV1,
     roleKind,
     roleBindingKind,
     clusterRoleKind,

@@ -3,7 +3,6 @@ import { FieldErrors } from './field-error.ts';
 import type { LabelSelector } from './meta.ts';
 import type { Pod, PodAffinity, PodAffinityTerm } from './pod.ts';
 import { applyPodDefaults } from './pod-defaults.ts';
-import { priorityOfClass } from './pod-support.ts';
 import { allContainers, appArmorAnnotationPrefix, appArmorProfileOf } from './pod-validation/annotations.ts';
 import { validateAppArmorProfile } from './pod-validation/security.ts';
 import { qosClass } from './qos.ts';
@@ -14,7 +13,6 @@ import { qosClass } from './qos.ts';
 export function preparePodForCreate(pod: Pod): void {
   // What follows reads defaulted values, whoever has called whom first.
   applyPodDefaults(pod);
-  pod.spec.priority ??= priorityOfClass[pod.spec.priorityClassName ?? ''] ?? 0;
   pod.metadata.generation = 1;
   pod.status = { phase: 'Pending', qosClass: qosClass(pod) };
   mergeLabelKeys(pod);
@@ -30,7 +28,9 @@ export function preparePodForUpdate(next: Pod, current: Pod): void {
   next.spec.nodeName ??= current.spec.nodeName;
   next.spec.serviceAccountName ??= current.spec.serviceAccountName;
   next.spec.serviceAccount ??= current.spec.serviceAccount;
+  next.spec.priorityClassName ??= current.spec.priorityClassName;
   next.spec.priority ??= current.spec.priority;
+  next.spec.preemptionPolicy ??= current.spec.preemptionPolicy;
   next.status = structuredClone(current.status);
 }
 

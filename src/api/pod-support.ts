@@ -33,13 +33,6 @@ const later = 'not supported by mini-kubelet yet';
 const volumeSources = ['name', 'emptyDir', 'hostPath', 'configMap', 'secret', 'downwardAPI', 'projected'];
 const projections = ['configMap', 'secret', 'downwardAPI', 'serviceAccountToken'];
 
-export const priorityOfClass: Readonly<Record<string, number>> = {
-  'system-node-critical': 2_000_001_000,
-  'system-cluster-critical': 2_000_000_000,
-};
-
-const priorityClasses = ['', ...Object.keys(priorityOfClass)];
-
 const oneOf =
   (...values: readonly unknown[]) =>
   (value: unknown) =>
@@ -85,7 +78,6 @@ const unsupported: readonly Unsupported[] = [
   { path: 'spec.volumes[*].emptyDir.medium', unless: oneOf('Memory') },
   { path: 'spec.automountServiceAccountToken', unless: oneOf(false) },
   { path: 'spec.os.name', unless: oneOf('linux') },
-  { path: 'spec.priorityClassName', unless: oneOf(...priorityClasses), hint: 'only the system classes are known' },
   { path: 'spec.resourceClaims' },
   { path: 'spec.schedulingGroup' },
   { path: 'spec.securityContext.appArmorProfile.type', ...onAppArmor },
@@ -117,7 +109,6 @@ export function validatePodSupport(pod: Pod, support: PodSupport): FieldError[] 
     });
   }
   validateSizeLimits(pod, errors);
-  validatePriority(pod, errors);
   validateOwnAnnotations(pod, errors);
   validateTexts(pod, errors);
   return errors.list;
@@ -149,15 +140,6 @@ function validateSizeLimits(pod: Pod, errors: ErrorSink): void {
   for (const [index, { emptyDir }] of (pod.spec.volumes ?? []).entries()) {
     if (emptyDir?.sizeLimit === undefined || emptyDir.medium === 'Memory') continue;
     errors.push(forbidden(`spec.volumes[${index}].emptyDir.sizeLimit`, `${later}: only with medium Memory`));
-  }
-}
-
-/** The priority follows from the class. */
-function validatePriority({ spec }: Pod, errors: ErrorSink): void {
-  const expected = priorityOfClass[spec.priorityClassName ?? ''] ?? 0;
-  if (spec.priority !== undefined && spec.priority !== expected) {
-    const name = JSON.stringify(spec.priorityClassName ?? '');
-    errors.push(forbidden('spec.priority', `must not be provided; the priority class ${name} has ${expected}`));
   }
 }
 

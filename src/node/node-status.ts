@@ -26,6 +26,8 @@ export interface NodeStatusManagerOptions {
   readonly kind: KindDefinition<Node>;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Tells what has happened to the node. */
+  readonly onEvent: (node: Node, reason: string, message: string) => void;
   /** Everything but the runtime's health, read anew at each heartbeat: addresses and CPUs come and go. */
   readonly facts: () => Promise<Omit<NodeFacts, 'runtime'>>;
   /** How often the object is written when nothing changed. Default five minutes, as a kubelet's nodeStatusReportFrequency. */
@@ -55,7 +57,8 @@ export class NodeStatusManager {
     for (const { metadata } of store.list(kind).items) {
       if (metadata.name && metadata.name !== this.#facts.name) store.delete(kind, undefined, metadata.name);
     }
-    this.#write(this.#facts, true);
+    const node = this.#write(this.#facts, true);
+    this.#options.onEvent(node, 'Starting', 'Starting mini-kubelet.');
     this.#timer = setInterval(() => this.#heartbeat(), this.#options.heartbeatMs ?? HEARTBEAT_MS);
     this.#timer.unref();
   }
@@ -98,22 +101,33 @@ export class NodeStatusManager {
     }
   }
 
-  #write(facts: Omit<NodeFacts, 'runtime'>, heartbeat: boolean): void {
+  #write(facts: Omit<NodeFacts, 'runtime'>, heartbeat: boolean): Node {
     const { store, kind, clock } = this.#options;
     const current = { ...facts, runtime: this.#runtime };
     const now = clock.now();
     // The object can be made again from what is observed, so it need not survive a power cut.
     const options = { durable: false };
-    if (store.get(kind, undefined, facts.name) === undefined) {
-      store.create(kind, nodeObject(undefined, current, randomUUID(), now), options);
-      return;
-    }
+    const before = store.get(kind, undefined, facts.name);
+    if (before === undefined) return store.create(kind, nodeObject(undefined, current, randomUUID(), now), options);
     const mutate = (stored: Node) => {
       const next = nodeObject(stored, current, stored.metadata.uid ?? '', now);
       return heartbeat || !sameButForHeartbeat(stored, next) ? next : undefined;
     };
-    store.update(kind, undefined, facts.name, mutate, options);
+    const node = store.update(kind, undefined, facts.name, mutate, options);
+    this.#tellReadiness(before, node);
+    return node;
   }
+
+  /** That a runtime was not asked yet is no news: the start is told of already. */
+  #tellReadiness(before: Node, node: Node): void {
+    if (isReady(before) === isReady(node) || this.#runtime.state === 'unknown') return;
+    const reason = isReady(node) ? 'NodeReady' : 'NodeNotReady';
+    this.#options.onEvent(node, reason, `Node ${node.metadata.name} status is now: ${reason}`);
+  }
+}
+
+function isReady({ status }: Node): boolean {
+  return status?.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True') ?? false;
 }
 
 function sameButForHeartbeat(a: Node, b: Node): boolean {

@@ -23,7 +23,7 @@ import { NamespaceDeletion } from './objects/namespace-deletion.ts';
 import { NamespaceObjects } from './objects/namespace-objects.ts';
 import { ObjectApi } from './objects/object-api.ts';
 import { ServiceEndpoints } from './objects/service-endpoints.ts';
-import { ensureSystemNamespaces } from './objects/strategies.ts';
+import { ensureSystemNamespaces, ensureSystemPriorityClasses } from './objects/strategies.ts';
 import { ensurePki, type Pki } from './pki/pki.ts';
 import type { PodOperations } from './pod-operations.ts';
 import type { AnyKind } from './representation.ts';
@@ -105,7 +105,9 @@ export class ApiServer {
 
   async start(): Promise<void> {
     const { store, clock, config, logger } = this.#options;
-    ensureSystemNamespaces(store, new Date(clock.now()).toISOString().replace(/\.\d+Z$/, 'Z'));
+    const now = new Date(clock.now()).toISOString().replace(/\.\d+Z$/, 'Z');
+    ensureSystemNamespaces(store, now);
+    ensureSystemPriorityClasses(store, now);
     this.#namespaceObjects.start();
     this.#clusterRoles.start();
     this.#namespaceDeletion.start();

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { KindDefinition } from '../api/kind.ts';
-import { namespaceKind, podKind, runtimeClassKind, serviceAccountKind } from '../api/kinds.ts';
+import { namespaceKind, podKind, priorityClassKind, runtimeClassKind, serviceAccountKind } from '../api/kinds.ts';
 import type { KubeObject } from '../api/meta.ts';
 import type { Pod } from '../api/pod.ts';
+import { applyPriorityClass } from '../api/pod-priority.ts';
 import { applyRuntimeClass } from '../api/pod-runtime-class.ts';
 import { judgePod } from '../api/pod-security/evaluate.ts';
 import { securityPolicy } from '../api/pod-security/policy.ts';
@@ -66,7 +67,7 @@ export class StaticPods {
         if (type === 'DELETED' && this.#desired?.has(fullName(object))) this.#reconcile();
       }),
       // They may let a pod in that had to wait.
-      ...[namespaceKind, runtimeClassKind].map((kind) =>
+      ...[namespaceKind, runtimeClassKind, priorityClassKind].map((kind) =>
         store.watch(kind as KindDefinition<KubeObject>, {}, ({ type }) => {
           if (type !== 'DELETED' && this.#reported.size > 0) this.#reconcile();
         }),
@@ -152,7 +153,7 @@ export class StaticPods {
     }
   }
 
-  /** As through the API: the namespace must be there and let the pod in; runtime class and service account have their say. */
+  /** As through the API: the namespace must be there and let the pod in; classes and service account have their say. */
   #admit(name: string, pod: Pod): string | undefined {
     const { store } = this.#options;
     const namespace = store.get(namespaceKind, undefined, pod.metadata.namespace ?? '');
@@ -164,7 +165,9 @@ export class StaticPods {
     applyServiceAccount(pod, store.get(serviceAccountKind, pod.metadata.namespace, serviceAccountName));
     const runtimeClass = runtimeClassName ? store.get(runtimeClassKind, undefined, runtimeClassName) : undefined;
     const forbidden =
-      applyRuntimeClass(pod, runtimeClass) ?? judgePod(pod, securityPolicy(namespace.metadata.labels)).forbidden;
+      applyRuntimeClass(pod, runtimeClass) ??
+      applyPriorityClass(pod, store.list(priorityClassKind).items) ??
+      judgePod(pod, securityPolicy(namespace.metadata.labels)).forbidden;
     return forbidden === undefined ? undefined : `the pod ${name} is forbidden: ${forbidden}`;
   }
 

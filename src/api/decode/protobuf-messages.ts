@@ -13,6 +13,10 @@ export const protobufKinds: ReadonlyMap<string, string> = new Map([
   ['v1 ServiceAccount', 'kubernetes.core.v1.ServiceAccount'],
   ['policy/v1 Eviction', 'kubernetes.policy.v1.Eviction'],
   ['policy/v1 PodDisruptionBudget', 'kubernetes.policy.v1.PodDisruptionBudget'],
+  ['coordination.k8s.io/v1 Lease', 'kubernetes.coordination.v1.Lease'],
+  ['discovery.k8s.io/v1 EndpointSlice', 'kubernetes.discovery.v1.EndpointSlice'],
+  ['events.k8s.io/v1 Event', 'kubernetes.events.v1.Event'],
+  ['scheduling.k8s.io/v1 PriorityClass', 'kubernetes.scheduling.v1.PriorityClass'],
   ['authentication.k8s.io/v1 SelfSubjectReview', 'kubernetes.authentication.v1.SelfSubjectReview'],
   ['authentication.k8s.io/v1 TokenRequest', 'kubernetes.authentication.v1.TokenRequest'],
   ['authentication.k8s.io/v1 TokenReview', 'kubernetes.authentication.v1.TokenReview'],
@@ -26,7 +30,18 @@ export const protobufKinds: ReadonlyMap<string, string> = new Map([
   ['rbac.authorization.k8s.io/v1 RoleBinding', 'kubernetes.rbac.v1.RoleBinding'],
 ]);
 
-const files = ['meta', 'core', 'authentication', 'authorization', 'policy', 'rbac'];
+const files = [
+  'meta',
+  'core',
+  'authentication',
+  'authorization',
+  'coordination',
+  'discovery',
+  'events',
+  'policy',
+  'rbac',
+  'scheduling',
+];
 
 // In the one-file build the .proto files lie beside the bundle.
 const protoDir = new URL(import.meta.url.endsWith('.ts') ? '../../../proto/' : './proto/', import.meta.url);

@@ -4,6 +4,7 @@ import { StatusError } from '../../api/status-error.ts';
 import { parseResourceVersion } from '../../store/resource-version.ts';
 import { tooLargeResourceVersion } from '../../store/statuses.ts';
 import { type Collection, selectorFilter } from '../objects/object-api.ts';
+import { viewedStore } from '../objects/viewed-store.ts';
 import { EventWriter, errorLine, type IncludeObject } from '../representation.ts';
 import type { ListOptions } from '../request/list-options.ts';
 import type { AcceptedType } from '../request/media-type.ts';
@@ -44,7 +45,7 @@ export function handleWatch(context: HttpContext, request: WatchRequest, reply: 
   const writer = new EventWriter(kind, accepted.representation, includeObject);
   let isInitial = true;
   try {
-    const stopWatching = context.store.watch(
+    const stopWatching = viewedStore(context.store).watch(
       kind,
       {
         namespace: request.namespace,

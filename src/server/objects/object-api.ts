@@ -19,6 +19,7 @@ import { readContinueToken, writeContinueToken } from './continue-token.ts';
 import { checkNamesMatch, keepSystemMetadata, setNewMetadata } from './metadata.ts';
 import { checkNotTerminating } from './namespace-deletion.ts';
 import { type Strategy, type StrategyContext, strategyFor } from './strategies.ts';
+import { type ObjectStore, viewedStore } from './viewed-store.ts';
 
 /** Which object a request is about. */
 export interface Target {
@@ -58,15 +59,17 @@ const nameAlphabet = 'bcdfghjklmnpqrstvwxz2456789';
  */
 export class ObjectApi {
   readonly #context: StrategyContext;
+  readonly #objects: ObjectStore;
   readonly #clock: Clock;
 
   constructor(context: StrategyContext, clock: Clock) {
     this.#context = context;
+    this.#objects = viewedStore(context.store);
     this.#clock = clock;
   }
 
   get({ kind, namespace, name }: Target): KubeObject {
-    const object = this.#context.store.get(kind, namespace, name);
+    const object = this.#objects.get(kind, namespace, name);
     if (!object) throw notFound(kind, name);
     return object;
   }
@@ -74,7 +77,7 @@ export class ObjectApi {
   /** @throws StatusError 410 or 504 when the wanted resourceVersion is not the present one. */
   list({ kind, namespace }: Collection, options: ListOptions): { items: KubeObject[]; metadata: ListMeta } {
     const filter = selectorFilter(kind, options);
-    const { items, resourceVersion } = this.#context.store.list(kind, { namespace, filter });
+    const { items, resourceVersion } = this.#objects.list(kind, { namespace, filter });
     checkListVersion(options, resourceVersion);
     const token = options.continue === undefined ? undefined : readContinueToken(options.continue);
     const after = token ? items.filter((item) => comesAfter(item, token)) : items;
@@ -92,13 +95,12 @@ export class ObjectApi {
   }
 
   create({ kind, namespace, requester }: Collection, body: DecodedBody, options: WriteOptions): Written {
-    const { store } = this.#context;
     const { object, warnings } = readObject(kind, body, options.fieldValidation);
     const now = this.#clock.now();
     kind.prepareForCreate(object);
     this.#name(kind, object, namespace, now);
     if (namespace !== undefined) {
-      const there = store.get(namespaceKind, undefined, namespace);
+      const there = this.#context.store.get(namespaceKind, undefined, namespace);
       if (!there) throw notFound(namespaceKind, namespace);
       checkNotTerminating(there, kind, (object.metadata.name ?? '').slice(0, maxShownName));
     }
@@ -108,8 +110,8 @@ export class ObjectApi {
     const errors = [...kind.validateCreate(object), ...strategy.validate(object)];
     if (errors.length > 0) throw invalid(kind, (object.metadata.name ?? '').slice(0, maxShownName), errors);
     const advice = strategy.admit(object, undefined, requester);
-    if (!options.dryRun) return { object: store.create(kind, object), warnings: [...warnings, ...advice] };
-    if (store.get(kind, namespace, object.metadata.name)) throw alreadyExists(kind, object.metadata.name);
+    if (!options.dryRun) return { object: this.#objects.create(kind, object), warnings: [...warnings, ...advice] };
+    if (this.#objects.get(kind, namespace, object.metadata.name)) throw alreadyExists(kind, object.metadata.name);
     return { object, warnings: [...warnings, ...advice] };
   }
 
@@ -165,9 +167,7 @@ export class ObjectApi {
       raiseGeneration(next, current);
       return next;
     };
-    const object = options.dryRun
-      ? mutate(this.get(target))
-      : this.#context.store.update(kind, namespace, name, mutate);
+    const object = options.dryRun ? mutate(this.get(target)) : this.#objects.update(kind, namespace, name, mutate);
     return { object, warnings };
   }
 
@@ -177,7 +177,7 @@ export class ObjectApi {
       const nameSuffix = Array.from({ length: 5 }, () => nameAlphabet[randomInt(nameAlphabet.length)]).join('');
       setNewMetadata(object, { namespace, uid: randomUUID(), now, nameSuffix });
       const { name } = object.metadata;
-      if (!isGenerated || attempt === 8 || !this.#context.store.get(kind, namespace, name)) return;
+      if (!isGenerated || attempt === 8 || !this.#objects.get(kind, namespace, name)) return;
       object.metadata.name = '';
     }
   }

@@ -2,13 +2,22 @@ import { randomUUID } from 'node:crypto';
 import { canonical, clusterIPProblems, giveClusterIP, type ServiceNetwork } from '../../api/cluster-ip.ts';
 import type { FieldError } from '../../api/field-error.ts';
 import * as fieldError from '../../api/field-error.ts';
-import { namespaceKind, podKind, runtimeClassKind, serviceAccountKind, serviceKind } from '../../api/kinds.ts';
+import {
+  namespaceKind,
+  podKind,
+  priorityClassKind,
+  runtimeClassKind,
+  serviceAccountKind,
+  serviceKind,
+} from '../../api/kinds.ts';
 import type { KubeObject, Status } from '../../api/meta.ts';
 import type { Namespace } from '../../api/namespace.ts';
 import type { Pod } from '../../api/pod.ts';
+import { applyPriorityClass } from '../../api/pod-priority.ts';
 import { applyRuntimeClass } from '../../api/pod-runtime-class.ts';
 import { existingPodWarnings, isSignificantChange, judgePod } from '../../api/pod-security/evaluate.ts';
 import { securityPolicy } from '../../api/pod-security/policy.ts';
+import { type PriorityClass, systemPriorityClasses } from '../../api/priority-class.ts';
 import { rbacGroup } from '../../api/rbac/rbac.ts';
 import { hasClusterIP, type Service } from '../../api/service.ts';
 import { applyServiceAccount } from '../../api/service-account.ts';
@@ -22,6 +31,7 @@ import type { AnyKind } from '../representation.ts';
 import type { DeleteOptions } from '../request/delete-options.ts';
 import { terminating } from './namespace-deletion.ts';
 import { DEFAULT_ACCOUNT } from './namespace-objects.ts';
+import { viewedStore } from './viewed-store.ts';
 
 export interface StrategyContext {
   readonly store: Store;
@@ -60,6 +70,7 @@ export const systemNamespaces = ['default', 'kube-system', 'kube-public', 'kube-
 export function strategyFor(kind: AnyKind, context: StrategyContext): Strategy {
   if (kind.kind === podKind.kind) return podStrategy(context) as Strategy;
   if (kind.kind === namespaceKind.kind) return namespaceStrategy(context) as Strategy;
+  if (kind.kind === priorityClassKind.kind) return priorityClassStrategy(context) as Strategy;
   if (kind.kind === serviceKind.kind) return serviceStrategy(context) as Strategy;
   return {
     complete: () => {},
@@ -78,7 +89,8 @@ function podStrategy({ store, podOperations, nodeName, audit }: StrategyContext)
       pod.metadata.generation = 1;
       const { runtimeClassName } = pod.spec;
       const runtimeClass = runtimeClassName ? store.get(runtimeClassKind, undefined, runtimeClassName) : undefined;
-      const problem = applyRuntimeClass(pod, runtimeClass);
+      const problem =
+        applyRuntimeClass(pod, runtimeClass) ?? applyPriorityClass(pod, store.list(priorityClassKind).items);
       if (problem !== undefined) throw forbiddenPod(pod, problem);
       pod.spec.serviceAccountName ||= DEFAULT_ACCOUNT;
       pod.spec.serviceAccount = pod.spec.serviceAccountName;
@@ -169,8 +181,40 @@ function serviceStrategy({ store, serviceNetwork }: StrategyContext): Strategy<S
   };
 }
 
+function priorityClassStrategy({ store }: StrategyContext): Strategy<PriorityClass> {
+  const refuse = (name: string, why: string) =>
+    forbidden(`priorityclasses.scheduling.k8s.io ${JSON.stringify(name)} is forbidden: ${why}`, {
+      name,
+      group: priorityClassKind.group,
+      kind: priorityClassKind.plural,
+    });
+  return {
+    complete: () => {},
+    validate: () => [],
+    admit: ({ metadata: { name }, globalDefault }) => {
+      if (!globalDefault) return [];
+      const other = store.list(priorityClassKind, {
+        filter: (item) => item.globalDefault === true && item.metadata.name !== name,
+      }).items[0];
+      if (!other) return [];
+      const why = `PriorityClass ${other.metadata.name} is already marked as default. Only one default can exist`;
+      throw refuse(name, why);
+    },
+    delete: (priorityClass, options) => {
+      const { name } = priorityClass.metadata;
+      if (Object.hasOwn(systemPriorityClasses, name)) {
+        throw refuse(name, 'this is a system priority class and cannot be deleted');
+      }
+      return remove(store, priorityClassKind as AnyKind, priorityClass, options);
+    },
+  };
+}
+
 function remove(store: Store, kind: AnyKind, { metadata }: KubeObject, options: DeleteOptions): Status {
-  store.delete(kind, metadata.namespace, metadata.name, { uid: options.uid, resourceVersion: options.resourceVersion });
+  viewedStore(store).delete(kind, metadata.namespace, metadata.name, {
+    uid: options.uid,
+    resourceVersion: options.resourceVersion,
+  });
   return deletedStatus(kind, metadata);
 }
 
@@ -197,5 +241,21 @@ export function ensureSystemNamespaces(store: Store, now: string): void {
     };
     namespaceKind.applyDefaults(namespace);
     store.create(namespaceKind, namespace);
+  }
+}
+
+/** Makes the priority classes that a cluster always has, where they are missing. `now`: RFC 3339. */
+export function ensureSystemPriorityClasses(store: Store, now: string): void {
+  for (const [name, { value, description }] of Object.entries(systemPriorityClasses)) {
+    if (store.get(priorityClassKind, undefined, name)) continue;
+    const priorityClass: PriorityClass = {
+      apiVersion: 'scheduling.k8s.io/v1',
+      kind: 'PriorityClass',
+      metadata: { name, uid: randomUUID(), creationTimestamp: now, generation: 1 },
+      value,
+      ...(description === undefined ? {} : { description }),
+    };
+    priorityClassKind.applyDefaults(priorityClass);
+    store.create(priorityClassKind, priorityClass);
   }
 }

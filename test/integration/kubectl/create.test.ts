@@ -91,6 +91,33 @@ for (const suite of suites) {
     t.match((await run(['create', 'ns', 'a.b'])).stderr, /Namespace "a.b" is invalid/);
   });
 
+  t.test(`kubectl of ${suite}: priority classes`, async (t) => {
+    const { ok, run, object } = await start(t, suite);
+    t.match(
+      await ok(['create', 'priorityclass', 'usual', '--value=7', '--global-default', '--description=as usual']),
+      'priorityclass.scheduling.k8s.io/usual created',
+    );
+    t.match(await ok(['get', 'pc']), /system-node-critical +2000001000 +false[\s\S]*usual +7 +true/);
+    t.match(await ok(['describe', 'priorityclass', 'usual']), /Value: +7[\s\S]*GlobalDefault: +true/);
+    await ok(['run', 'web', '--image=busybox:1.36']);
+    t.match((await object('pod', 'web')).spec, {
+      priority: 7,
+      priorityClassName: 'usual',
+      preemptionPolicy: 'PreemptLowerPriority',
+    });
+    const overrides = JSON.stringify({ spec: { priorityClassName: 'none' } });
+    t.match(
+      (await run(['run', 'lost', '--image=busybox:1.36', `--overrides=${overrides}`])).stderr,
+      'pods "lost" is forbidden: no PriorityClass with name none was found',
+    );
+    t.match(
+      (await run(['create', 'priorityclass', 'other', '--value=8', '--global-default'])).stderr,
+      'PriorityClass usual is already marked as default',
+    );
+    t.match((await run(['delete', 'pc', 'system-node-critical'])).stderr, 'cannot be deleted');
+    await ok(['delete', 'pc', 'usual']);
+  });
+
   t.test(`kubectl of ${suite}: delete a namespace with a pod in it`, async (t) => {
     const { ok, run, store } = await start(t, suite);
     await ok(['create', 'ns', 'mine']);

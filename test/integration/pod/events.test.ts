@@ -2,9 +2,12 @@
 import { join } from 'node:path';
 import t from 'tap';
 import type { Event } from '../../../src/api/event.ts';
+import type { EventV1 } from '../../../src/api/events-v1.ts';
+import type { Lease } from '../../../src/api/lease.ts';
 import { eventsOf, waitForEvent } from '../faults/faults.ts';
 import { startContainerd, wantedContainerd } from '../support/containerd.ts';
 import { startDaemon } from '../support/daemon.ts';
+import { kubectl } from '../support/kubectl.ts';
 import { killAll } from '../support/processes.ts';
 import { waitFor } from '../support/wait.ts';
 import { DEMO_IMAGE, isReady, podManifest, shell, statusOf } from './pods.ts';
@@ -164,4 +167,26 @@ t.test('a pod that comes while the runtime is away is told why it waits, and sta
   await daemon.waitForExistingPod('away', isReady);
   await daemon.waitForExistingPod('early', isReady);
   await Promise.all(['away', 'early'].map((name) => daemon.deletePod(name)));
+});
+
+t.test('the node tells of itself: its events, by both APIs, and its lease', async (t) => {
+  const reasons = async () => {
+    const field = encodeURIComponent('regarding.kind=Node');
+    const path = `/apis/events.k8s.io/v1/namespaces/default/events?fieldSelector=${field}`;
+    const { items } = await daemon.api.expectOk<{ items: EventV1[] }>('GET', path);
+    return items.map(({ reason }) => reason);
+  };
+  await waitFor('the node to be ready', async () => (await reasons()).includes('NodeReady'));
+  t.ok((await reasons()).includes('Starting'));
+  const lease = await daemon.api.expectOk<Lease>(
+    'GET',
+    `/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/${daemon.root.name}`,
+  );
+  t.match(lease, {
+    metadata: { ownerReferences: [{ kind: 'Node', name: daemon.root.name }] },
+    spec: { holderIdentity: daemon.root.name, leaseDurationSeconds: 40 },
+  });
+  const { stdout } = await kubectl(daemon.kubeconfig, ['describe', 'node', daemon.root.name]);
+  t.match(stdout, /HolderIdentity: +\S+[\s\S]*RenewTime: +\w{3}, /);
+  t.match(stdout, /NodeReady/);
 });

@@ -219,7 +219,6 @@ t.test('a new pod', async (t) => {
   const pod = created({ metadata: { generation: 7 }, spec: { priorityClassName: 'system-node-critical' } });
   t.equal(pod.metadata.generation, 1, 'starts with the first generation');
   t.same(pod.status, { phase: 'Pending', qosClass: 'BestEffort' }, 'has no status but the first');
-  t.equal(pod.spec.priority, 2_000_001_000, 'has the priority of its class');
 
   const term = { topologyKey: 'zone', labelSelector: {}, matchLabelKeys: ['app'], mismatchLabelKeys: ['tier', 'none'] };
   const spread = {

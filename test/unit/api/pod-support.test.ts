@@ -182,14 +182,8 @@ t.test('every field that would be ignored is refused by its name', async (t) => 
     ...podSecurity('seLinuxChangePolicy', 'Recursive'),
     ...podSecurity('seLinuxOptions', { level: 'a' }),
     ...podSecurity('windowsOptions', { runAsUserName: 'a' }),
-    spec('priority', { priority: 7 }),
   ];
   for (const [path, parts] of cases) t.same(refused(parts), [`FieldValueForbidden ${path}`], path);
-  t.same(
-    refused({ spec: { priorityClassName: 'mine' } }),
-    ['FieldValueForbidden spec.priorityClassName'],
-    'a class that nobody knows',
-  );
 });
 
 t.test('annotations of our own that would have no effect', async (t) => {

@@ -171,6 +171,7 @@ t.test('the stored node changes when the runtime changes, and not when it says t
   let writes = 0;
   let now = start;
   const removed: string[] = [];
+  const events: string[] = [];
   const old = nodeObject(undefined, { ...facts, name: 'old-name' }, 'u', start);
   const manager = new NodeStatusManager({
     store: {
@@ -198,6 +199,7 @@ t.test('the stored node changes when the runtime changes, and not when it says t
     clock: { now: () => now, monotonicMs: () => now },
     logger: pino({ level: 'silent' }),
     facts: async () => facts,
+    onEvent: (_node, reason) => events.push(reason),
   });
   await manager.start();
   t.strictSame(removed, ['old-name'], 'a node of another name is this one before it was renamed');
@@ -213,4 +215,5 @@ t.test('the stored node changes when the runtime changes, and not when it says t
   manager.stop();
   manager.runtimeStatus(up);
   t.equal(writes, 3, 'nothing is written after the stop');
+  t.strictSame(events, ['Starting', 'NodeReady', 'NodeNotReady']);
 });
