@@ -48,7 +48,7 @@ t.before(async () => {
   await push(await build(join(directory, 'next'), '1.1', '022'), 'next.deb');
   await inVm(`rm -f /etc/mini-kubelet/manifests/*
     ${mk} -X DELETE ${pods}?gracePeriodSeconds=1 >/dev/null
-    until ${mk} ${pods} | grep -q '"items":\\[\\]'; do sleep 1; done
+    until ${mk} ${pods} | grep -q '"items": *\\[\\]'; do sleep 1; done
     ${mk} ${pods} -H 'content-type: application/yaml' --data-binary @examples/web-with-sidecar.yaml >/dev/null`);
   await untilDemoPodIsReady();
 });
