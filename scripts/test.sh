@@ -71,13 +71,14 @@ total() {
 install_programs() {
   apt_install containerd runc containernetworking-plugins iproute2 iptables busybox-static catatonit \
     ca-certificates curl perl-base strace util-linux procps e2fsprogs dbus dbus-daemon python3-dbus python3-gi
-  step "containerd and kubectl of other Debian releases, and a registry"
+  step "containerd and kubectl of other Debian releases, promtool, and a registry"
   containerd --version | grep -q ' 1\.6\.' || scripts/fetch-deb.sh bookworm containerd >/dev/null
   scripts/fetch-deb.sh sid containerd >/dev/null
   scripts/fetch-deb.sh sid kubectl >/dev/null
   scripts/fetch-deb.sh trixie kubectl >/dev/null
-  # Not installed: the package would start one.
+  # Not installed: the packages would start them.
   scripts/fetch-deb.sh bookworm docker-registry >/dev/null
+  scripts/fetch-deb.sh bookworm prometheus >/dev/null
 }
 
 test_files() { find "$1" -name '*.test.ts' | sort; }

@@ -11,6 +11,8 @@ import type { KubeObject } from './api/meta.ts';
 import { createPodKind, type PodKindOptions } from './api/pod-kind.ts';
 import type { CgroupManager } from './cgroups/cgroup-manager.ts';
 import type { Config } from './config/config.ts';
+import { maskedSettings } from './config/masked-settings.ts';
+import type { Settings } from './config/settings.ts';
 import { EventRecorder } from './events/recorder.ts';
 import type { HookRunner } from './hooks/hook-runner.ts';
 import { containerLogPath } from './logs/paths.ts';
@@ -45,14 +47,14 @@ import {
 } from './runtime/runtime-monitor.ts';
 import { ApiServer } from './server/api-server.ts';
 import type { HealthCheck } from './server/http/health-routes.ts';
+import type { UsageSource } from './server/http/kubelet-routes.ts';
 import { ManifestSource } from './sources/manifest-dir.ts';
 import { StaticObjects } from './sources/static-objects.ts';
 import { StaticPods } from './sources/static-pods.ts';
-import type { UsageCollector } from './stats/usage-collector.ts';
 import { Store } from './store/store.ts';
 import { ServiceAccountTokens } from './tokens/service-account-tokens.ts';
 import { openTokenSigner } from './tokens/token-signer.ts';
-import { createUsageCollector } from './usage.ts';
+import { createUsageSource } from './usage.ts';
 import { systemClock } from './util/clock.ts';
 import { run, start } from './util/exec.ts';
 import { IdleCollector } from './util/idle-collector.ts';
@@ -94,6 +96,8 @@ export function createDaemon(config: Config, logger: Logger, environment: Daemon
 export interface DaemonEnvironment {
   /** `DBUS_SYSTEM_BUS_ADDRESS`, where the system bus is not at its usual place. */
   readonly systemBusAddress?: string | undefined;
+  /** The settings in force, as they could stand in a file: told at `/configz`. */
+  readonly settings?: Settings;
 }
 
 /**
@@ -234,9 +238,10 @@ class MiniKubelet implements Daemon {
       clock: systemClock,
       logDirectory: podLogsDir,
     });
-    const usage = await createUsageCollector({
+    const usage = await createUsageSource({
       stateDirectory,
       store: this.#store,
+      client: this.#client,
       cache: this.#cache,
       cgroups: () => this.#cgroups,
       clock: systemClock,
@@ -398,7 +403,7 @@ class MiniKubelet implements Daemon {
 
   // ---- API, manifests, node ----
 
-  #makeServer(podApi: PodApi, usage: UsageCollector): ApiServer {
+  #makeServer(podApi: PodApi, usage: UsageSource): ApiServer {
     const { stateDirectory, kubeconfigPath, socketPath, enableServer, address, port } = this.#config;
     // Who listens on all addresses is asked for by any of them.
     const extraNames = ['0.0.0.0', '::'].includes(address) ? this.#hostIPs : [];
@@ -418,7 +423,12 @@ class MiniKubelet implements Daemon {
       kinds: kindsFor(POD_OPTIONS),
       podOperations: podApi,
       tokens: this.#knownTokens(),
-      usage,
+      kubelet: {
+        usage,
+        cpuCount: this.#knownMachine().capacity.cpuCount,
+        settings: maskedSettings(this.#environment.settings ?? {}),
+        syncLoopProblem: () => (this.isHealthy() ? undefined : 'the runtime was not asked for a long time'),
+      },
       health: () => this.#health(),
       probeMetrics: this.#probeMetrics.registry,
       nodeName: this.#config.nodeName,

@@ -6,6 +6,7 @@ import { type Config, loadConfig } from './config/config.ts';
 import { preflight } from './config/preflight.ts';
 import { printSettings } from './config/print.ts';
 import { ConfigError } from './config/problem.ts';
+import type { Settings } from './config/settings.ts';
 import type { Daemon } from './daemon.ts';
 import type { Logger } from './util/log.ts';
 import { SystemdNotifier } from './util/sd-notify.ts';
@@ -32,7 +33,7 @@ async function main(argv: readonly string[]): Promise<number> {
         if (command.kind === 'config print') process.stdout.write(printSettings(settings));
         if (command.kind === 'config check') process.stdout.write('the configuration is right\n');
         if (command.kind === 'secrets rotate-key') await rotateSecretsKey(config);
-        return command.kind === 'run' ? await runDaemon(config) : exitCodes.ok;
+        return command.kind === 'run' ? await runDaemon(config, settings) : exitCodes.ok;
       }
     }
   } catch (error) {
@@ -52,7 +53,7 @@ async function main(argv: readonly string[]): Promise<number> {
  * 1. listens to signals, since all that follows can take long; 2. looks for what is missing on this machine;
  * 3. starts the daemon and tells systemd; 4. waits for a signal; 5. stops within 5 s. Pods stay as they are.
  */
-async function runDaemon(config: Config): Promise<number> {
+async function runDaemon(config: Config, settings: Settings): Promise<number> {
   const logger = makeLogger(config);
   endOnMistakes(logger);
   const stopRequested = listenToSignals(logger);
@@ -70,7 +71,10 @@ async function runDaemon(config: Config): Promise<number> {
 
   // Loaded only now, because the other commands need none of it.
   const { createDaemon } = await import('./daemon.ts');
-  const daemon = createDaemon(config, logger, { systemBusAddress: process.env.DBUS_SYSTEM_BUS_ADDRESS });
+  const daemon = createDaemon(config, logger, {
+    systemBusAddress: process.env.DBUS_SYSTEM_BUS_ADDRESS,
+    settings,
+  });
   const started = daemon.start();
   try {
     if ((await Promise.race([started, stopRequested])) !== 'stop') {

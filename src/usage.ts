@@ -1,7 +1,10 @@
 import { podKind } from './api/kinds.ts';
 import type { CgroupManager } from './cgroups/cgroup-manager.ts';
 import { detectCgroups } from './cgroups/detect.ts';
+import type { CriClient } from './runtime/cri-client.ts';
 import type { PodCache } from './runtime/pod-cache.ts';
+import type { UsageSource } from './server/http/kubelet-routes.ts';
+import { readLayers } from './stats/layer-reader.ts';
 import { runningPods } from './stats/running-pods.ts';
 import { UsageCollector } from './stats/usage-collector.ts';
 import { kernelUsageIo, UsageReader } from './stats/usage-reader.ts';
@@ -11,6 +14,7 @@ import type { Clock } from './util/clock.ts';
 export interface UsageParts {
   readonly stateDirectory: string;
   readonly store: Store;
+  readonly client: CriClient;
   readonly cache: PodCache;
   /** Undefined until the runtime has answered for the first time: until then no pod of ours is known to run. */
   readonly cgroups: () => CgroupManager | undefined;
@@ -18,9 +22,9 @@ export interface UsageParts {
 }
 
 /** Builds what tells the usage of node and pods. No logic. */
-export async function createUsageCollector(parts: UsageParts): Promise<UsageCollector> {
-  const { stateDirectory, store, cache, clock } = parts;
-  return new UsageCollector({
+export async function createUsageSource(parts: UsageParts): Promise<UsageSource> {
+  const { stateDirectory, store, client, cache, clock } = parts;
+  const collector = new UsageCollector({
     reader: new UsageReader({ layout: await detectCgroups(), stateDirectory, clock, io: kernelUsageIo }),
     running: () => {
       const cgroups = parts.cgroups();
@@ -34,4 +38,10 @@ export async function createUsageCollector(parts: UsageParts): Promise<UsageColl
     },
     clock,
   });
+  return {
+    usage: () => collector.usage(),
+    ratedUsage: () => collector.ratedUsage(),
+    layers: () => readLayers({ client, instance: store.instanceId, io: kernelUsageIo }),
+    runningContainers: () => cache.runningContainers(),
+  };
 }

@@ -7,8 +7,10 @@ import type { Container__Output } from './generated/runtime/v1/Container.ts';
 import type { ContainerConfig } from './generated/runtime/v1/ContainerConfig.ts';
 import type { ContainerEventResponse__Output } from './generated/runtime/v1/ContainerEventResponse.ts';
 import type { ContainerStatus__Output } from './generated/runtime/v1/ContainerStatus.ts';
+import type { ContainerStats__Output } from './generated/runtime/v1/ContainerStats.ts';
 import type { ExecRequest } from './generated/runtime/v1/ExecRequest.ts';
 import type { ExecSyncResponse__Output } from './generated/runtime/v1/ExecSyncResponse.ts';
+import type { FilesystemUsage__Output } from './generated/runtime/v1/FilesystemUsage.ts';
 import type { Image__Output } from './generated/runtime/v1/Image.ts';
 import type { ImageServiceDefinition } from './generated/runtime/v1/ImageService.ts';
 import type { PodSandbox__Output } from './generated/runtime/v1/PodSandbox.ts';
@@ -28,6 +30,9 @@ const STOP_SLACK_MS = 15_000;
 /** So much longer than a command's own limit the runtime may take to tell that it killed it. */
 const EXEC_SLACK_MS = 5000;
 const DEFAULT_TIMEOUT_MS = 120_000;
+
+/** What is asked of the ImageService. */
+const IMAGE_METHODS: ReadonlySet<string> = new Set<UnaryMethod>(['ImageStatus', 'PullImage', 'ImageFsInfo']);
 
 export interface CallOptions {
   readonly signal?: AbortSignal;
@@ -252,6 +257,19 @@ export class CriClient {
     return (await this.#call('PullImage', { image: { image }, auth: auth ?? null, sandboxConfig }, options)).imageRef;
   }
 
+  /** Of each container how much its writable layer holds; the kernel tells the rest better. */
+  async listContainerStats(
+    labelSelector: Record<string, string>,
+    options?: CallOptions,
+  ): Promise<ContainerStats__Output[]> {
+    return (await this.#call('ListContainerStats', { filter: { labelSelector } }, options)).stats;
+  }
+
+  /** Where images are kept, and how much they take. */
+  async imageFsInfo(options?: CallOptions): Promise<FilesystemUsage__Output[]> {
+    return (await this.#call('ImageFsInfo', {}, options)).imageFilesystems;
+  }
+
   /** CRI's event stream. `onEvent` is called until the returned promise settles: it rejects when the stream breaks. */
   containerEvents(onEvent: (event: ContainerEventResponse__Output) => void, signal: AbortSignal): Promise<void> {
     return this.#stream('GetContainerEvents', this.#runtime.GetContainerEvents({}), onEvent, signal);
@@ -283,7 +301,7 @@ export class CriClient {
     const { signal } = options;
     if (signal?.aborted) return Promise.reject(new RuntimeError(method, 'CANCELLED', 'cancelled before it was sent'));
     const definition: Methods[M] = this.#methods[method];
-    const client: grpc.Client = method === 'ImageStatus' || method === 'PullImage' ? this.#images : this.#runtime;
+    const client: grpc.Client = IMAGE_METHODS.has(method) ? this.#images : this.#runtime;
     return new Promise((resolve, reject) => {
       const running = client.makeUnaryRequest(
         definition.path,

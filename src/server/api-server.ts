@@ -13,8 +13,8 @@ import { ClusterRoles } from './access/cluster-roles.ts';
 import { RbacAuthorizer } from './access/rbac.ts';
 import { buildApp } from './http/app.ts';
 import type { HealthCheck } from './http/health-routes.ts';
+import type { KubeletOptions } from './http/kubelet-routes.ts';
 import { LongRunning } from './http/long-running.ts';
-import type { UsageSource } from './http/metrics-api-routes.ts';
 import type { Peer } from './identity.ts';
 import { certificateIdentity, listenOnTls, secureContext } from './listeners/tls-listener.ts';
 import { listenOnUnixSocket } from './listeners/unix-listener.ts';
@@ -57,7 +57,8 @@ export interface ApiServerOptions {
   readonly kinds: readonly AnyKind[];
   readonly podOperations: PodOperations;
   readonly tokens: ServiceAccountTokens;
-  readonly usage: UsageSource;
+  /** What is told at a kubelet's own endpoints. */
+  readonly kubelet: Pick<KubeletOptions, 'usage' | 'cpuCount' | 'settings' | 'syncLoopProblem'>;
   /** What must be well for the node to be ready; asked for every `/readyz`. */
   readonly health: () => readonly HealthCheck[];
   readonly config: ApiServerConfig;
@@ -145,6 +146,7 @@ export class ApiServer {
     const audit = (pod: string, message: string) => logger.info({ pod, message }, 'audit of a pod');
     return buildApp({
       ...this.#options,
+      ...this.#options.kubelet,
       objects: new ObjectApi({ store, podOperations, nodeName, serviceNetwork, audit }, clock),
       authorizer: new RbacAuthorizer(store),
       longRunning: this.#longRunning,

@@ -1,4 +1,4 @@
-import type { CgroupUsage, CpuUsage, MemoryUsage } from './usage.ts';
+import type { CgroupUsage, CpuUsage, IoUsage, MemoryUsage } from './usage.ts';
 
 /** The texts of a cgroup's files by their names; those that the kernel does not have are missing. */
 export type CgroupTexts = Readonly<Record<string, string | undefined>>;
@@ -12,11 +12,15 @@ export interface UsageFile {
 /** The files to be read for `usageV1`. */
 export const USAGE_FILES_V1: readonly UsageFile[] = [
   { controller: 'cpuacct', name: 'cpuacct.usage' },
+  { controller: 'cpuacct', name: 'cpuacct.usage_user' },
+  { controller: 'cpuacct', name: 'cpuacct.usage_sys' },
   { controller: 'cpu', name: 'cpu.stat' },
   { controller: 'memory', name: 'memory.usage_in_bytes' },
   { controller: 'memory', name: 'memory.limit_in_bytes' },
   { controller: 'memory', name: 'memory.stat' },
   { controller: 'pids', name: 'pids.current' },
+  { controller: 'blkio', name: 'blkio.throttle.io_service_bytes_recursive' },
+  { controller: 'blkio', name: 'blkio.throttle.io_serviced_recursive' },
 ];
 
 /** The files to be read for `usageV2`. */
@@ -27,6 +31,7 @@ export const USAGE_FILES_V2: readonly string[] = [
   'memory.stat',
   'memory.swap.current',
   'pids.current',
+  'io.stat',
 ];
 
 /** More than any machine has: how v1 says that there is no limit. */
@@ -41,6 +46,8 @@ export function usageV1(texts: CgroupTexts): CgroupUsage {
       ? undefined
       : {
           usageNanos,
+          userNanos: number(texts['cpuacct.usage_user']),
+          systemNanos: number(texts['cpuacct.usage_sys']),
           periods: cfs.get('nr_periods'),
           throttledPeriods: cfs.get('nr_throttled'),
           throttledNanos: cfs.get('throttled_time'),
@@ -58,7 +65,7 @@ export function usageV1(texts: CgroupTexts): CgroupUsage {
     limitBytes: limit !== undefined && limit < NO_LIMIT_BYTES ? limit : undefined,
     swapBytes: stat.get('total_swap'),
   });
-  return { cpu, memory, processes: number(texts['pids.current']) };
+  return { cpu, memory, processes: number(texts['pids.current']), io: ioV1(texts) };
 }
 
 /** The same of a v2 cgroup. PURE. */
@@ -92,7 +99,7 @@ export function usageV2(texts: CgroupTexts): CgroupUsage {
     limitBytes: number(texts['memory.max']),
     swapBytes: number(texts['memory.swap.current']),
   });
-  return { cpu, memory, processes: number(texts['pids.current']) };
+  return { cpu, memory, processes: number(texts['pids.current']), io: ioV2(texts['io.stat']) };
 }
 
 /** What is in use and cannot be given back at once. PURE. */
@@ -106,6 +113,31 @@ function memoryUsage(
 ): MemoryUsage | undefined {
   if (usageBytes === undefined) return undefined;
   return { usageBytes, workingSetBytes: workingSet(usageBytes, inactiveFile), ...others };
+}
+
+/** Lines such as `8:0 Read 4096`. */
+function ioV1(texts: CgroupTexts): IoUsage | undefined {
+  const bytes = texts['blkio.throttle.io_service_bytes_recursive'];
+  const counts = texts['blkio.throttle.io_serviced_recursive'];
+  if (bytes === undefined || counts === undefined) return undefined;
+  const sum = (text: string, operation: string) => sumOf(text.matchAll(new RegExp(`^\\S+ ${operation} (\\d+)$`, 'gm')));
+  return {
+    readBytes: sum(bytes, 'Read'),
+    writtenBytes: sum(bytes, 'Write'),
+    reads: sum(counts, 'Read'),
+    writes: sum(counts, 'Write'),
+  };
+}
+
+/** Lines such as `8:0 rbytes=4096 wbytes=0 rios=1 wios=0 dbytes=0 dios=0`. */
+function ioV2(text: string | undefined): IoUsage | undefined {
+  if (text === undefined) return undefined;
+  const sum = (name: string) => sumOf(text.matchAll(new RegExp(` ${name}=(\\d+)`, 'g')));
+  return { readBytes: sum('rbytes'), writtenBytes: sum('wbytes'), reads: sum('rios'), writes: sum('wios') };
+}
+
+function sumOf(matches: Iterable<RegExpMatchArray>): number {
+  return [...matches].reduce((sum, [, value]) => sum + Number(value), 0);
 }
 
 /** Lines of a name and a number. */

@@ -112,14 +112,16 @@ export class UsageReader {
     const containers = pod.containers.flatMap((container): ContainerUsage[] => {
       const directory = directories.find((name) => name.includes(container.id));
       if (directory === undefined) return [];
-      return [{ ...container, ...this.#readCgroup(`${pod.cgroup}/${directory}`), atMs: clock.now() }];
+      const cgroup = `${pod.cgroup}/${directory}`;
+      return [{ ...container, cgroup, ...this.#readCgroup(cgroup), atMs: clock.now() }];
     });
-    const { namespace, name, uid, startedAtMs } = pod;
+    const { namespace, name, uid, startedAtMs, cgroup } = pod;
     return {
       namespace,
       name,
       uid,
       startedAtMs,
+      cgroup,
       ...this.#readCgroup(pod.cgroup),
       containers,
       interfaces: this.#interfaces(pod, directories),

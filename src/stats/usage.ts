@@ -34,10 +34,19 @@ export interface MemoryUsage {
   readonly swapBytes?: number | undefined;
 }
 
+/** What was read from and written to disks, of all of them together. */
+export interface IoUsage {
+  readonly readBytes: number;
+  readonly writtenBytes: number;
+  readonly reads: number;
+  readonly writes: number;
+}
+
 export interface CgroupUsage {
   readonly cpu?: CpuUsage | undefined;
   readonly memory?: MemoryUsage | undefined;
   readonly processes?: number | undefined;
+  readonly io?: IoUsage | undefined;
 }
 
 export interface InterfaceUsage {
@@ -65,6 +74,8 @@ export interface ContainerUsage extends CgroupUsage {
   readonly id: string;
   readonly name: string;
   readonly image: string;
+  /** Below each hierarchy's mount point. */
+  readonly cgroup: string;
   /** Since the epoch, milliseconds. */
   readonly startedAtMs: number;
   /** When it was read. */
@@ -77,6 +88,7 @@ export interface PodUsage extends CgroupUsage {
   readonly uid: string;
   readonly startedAtMs: number;
   readonly atMs: number;
+  readonly cgroup: string;
   /** Those that run, by name. */
   readonly containers: readonly ContainerUsage[];
   /** Undefined with the host's network, or when nobody asked for it. */
@@ -91,6 +103,13 @@ export interface NodeUsage extends CgroupUsage {
   readonly interfaces: readonly InterfaceUsage[];
   /** The file system of the daemon's state: volumes of pods are there. */
   readonly fs: FsUsage | undefined;
+}
+
+/** What only the runtime knows: where images are, and what containers have written to their own layers. */
+export interface LayerUsage {
+  readonly imageFs: FsUsage | undefined;
+  /** By container id. */
+  readonly written: ReadonlyMap<string, { readonly usedBytes: number; readonly inodesUsed: number }>;
 }
 
 export interface Usage {

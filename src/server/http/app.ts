@@ -1,5 +1,4 @@
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import type { Registry } from 'prom-client';
 import { forbidden, StatusError, tooManyRequests } from '../../api/status-error.ts';
 import { API_AUDIENCE, type ServiceAccountTokens } from '../../tokens/service-account-tokens.ts';
 import type { RouteAccess } from '../access/attributes.ts';
@@ -12,8 +11,9 @@ import { type HealthCheck, healthPaths, registerHealthRoutes } from './health-ro
 import { isAllowedHost, isAllowedOrigin } from './host-check.ts';
 import { InFlight } from './in-flight.ts';
 import { registerInfoRoutes, type ServerInfo } from './info-routes.ts';
-import { isLongRunning, registerMetricsRoute, requestMetrics } from './metrics.ts';
-import { registerMetricsApiRoutes, type UsageSource } from './metrics-api-routes.ts';
+import { type KubeletOptions, registerKubeletRoutes } from './kubelet-routes.ts';
+import { isLongRunning, requestMetrics } from './metrics.ts';
+import { registerMetricsApiRoutes } from './metrics-api-routes.ts';
 import { registerObjectRoutes } from './object-routes.ts';
 import { handlePodLog } from './pod-log-handler.ts';
 import { sendStatus } from './reply.ts';
@@ -36,6 +36,8 @@ declare module 'fastify' {
     resource?: string;
     /** The right that it takes. A route without one is a mistake, and the server does not start. */
     access?: RouteAccess;
+    /** Of a kubelet's own endpoints, for its metrics: `exec`, `metrics/cadvisor`. */
+    kubeletPath?: string;
   }
 }
 
@@ -45,11 +47,8 @@ const maxReads = 400;
 const maxWrites = 200;
 const maxUrlBytes = 8 * 1024;
 
-export interface AppOptions extends HttpContext {
+export interface AppOptions extends HttpContext, KubeletOptions {
   readonly info: ServerInfo;
-  readonly registry: Registry;
-  readonly probeMetrics: Registry;
-  readonly usage: UsageSource;
   readonly health: () => readonly HealthCheck[];
   readonly peerOf: (request: FastifyRequest) => Peer;
   /** Of the administrator's token; changes when it is made anew. */
@@ -85,8 +84,7 @@ export function buildApp(options: AppOptions): FastifyInstance {
     ...options,
     identifyToken: (token, audiences) => identityOfToken(token, options, audiences),
   });
-  registerMetricsRoute(app, '/metrics', options.registry);
-  registerMetricsRoute(app, '/metrics/probes', options.probeMetrics);
+  registerKubeletRoutes(app, options, options);
   registerMetricsApiRoutes(app, options, options.usage);
   registerObjectRoutes(app, options, {
     ...streamHandlers(options),

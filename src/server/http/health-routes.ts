@@ -31,7 +31,8 @@ export function registerHealthRoutes(app: FastifyInstance, health: () => readonl
   answer('readyz', () => [...alive, ...health()]);
 }
 
-function sendHealth(
+/** In Kubernetes' words. @param name as it stands in the last line: `readyz`. */
+export function sendHealth(
   name: string,
   checks: readonly HealthCheck[],
   request: FastifyRequest,

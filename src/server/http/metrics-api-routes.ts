@@ -10,16 +10,9 @@ import { apiVersionOf, writeList, writeObject } from '../representation.ts';
 import { parseListOptions } from '../request/list-options.ts';
 import type { HttpContext } from './context.ts';
 import { checkPathSegment, methodNotAllowedHere } from './errors.ts';
+import type { UsageSource } from './kubelet-routes.ts';
 import { includeObject, representations } from './object-handlers.ts';
 import { acceptedBy, queryOf, sendJson } from './reply.ts';
-
-/** What the node and its pods use. */
-export interface UsageSource {
-  /** Since they were started, at most a second old. */
-  usage(): Promise<Usage>;
-  /** The same with rates; may take a second. */
-  ratedUsage(): Promise<Usage>;
-}
 
 type Measure = (usage: Usage, namespace: string | undefined) => readonly KubeObject[];
 

@@ -1,6 +1,5 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyRequest } from 'fastify';
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
-import type { RouteAccess } from '../access/attributes.ts';
 
 export interface RequestMetrics {
   observe(request: FastifyRequest, code: number, seconds: number): void;
@@ -32,22 +31,25 @@ export function requestMetrics(registry: Registry, counts: { watches: () => numb
       this.set(counts.watches());
     },
   });
+  const ofKubelet = new Counter({
+    name: 'kubelet_http_requests_total',
+    help: "Requests to a kubelet's own endpoints.",
+    labelNames: ['method', 'path', 'server_type', 'long_running'],
+    registers: [registry],
+  });
   return {
     observe: (request, code, seconds) => {
+      const { kubeletPath } = request.routeOptions.config;
+      if (kubeletPath !== undefined) {
+        const long_running = String(isLongRunning(request));
+        ofKubelet.inc({ method: request.method, path: kubeletPath, server_type: 'readwrite', long_running });
+      }
       const verb = verbOf(request);
       const resource = request.routeOptions.config.resource ?? 'other';
       total.inc({ verb, resource, code: codeLabel(code) });
       if (!isLongRunning(request)) duration.observe({ verb, resource }, seconds);
     },
   };
-}
-
-/** `GET /metrics`, and what it has at places of their own: for who may read the path, or the node's metrics. */
-export function registerMetricsRoute(app: FastifyInstance, path: string, registry: Registry): void {
-  const access: RouteAccess = { kind: 'node', subresources: ['metrics'], orPath: true };
-  app.get(path, { config: { access } }, async (_request, reply) =>
-    reply.header('content-type', registry.contentType).send(await registry.metrics()),
-  );
 }
 
 /** Answered for hours by design: not counted among the requests in flight, nor timed. */

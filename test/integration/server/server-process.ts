@@ -5,7 +5,7 @@ import { kinds } from '../../../src/api/kinds.ts';
 import { ApiServer } from '../../../src/server/api-server.ts';
 import { Store } from '../../../src/store/store.ts';
 import { systemClock } from '../../../src/util/clock.ts';
-import { FakePods, fakeUsage, tokensFor } from '../../unit/server/support.ts';
+import { FakePods, fakeKubelet, tokensFor } from '../../unit/server/support.ts';
 
 const directory = process.argv[2] ?? '';
 const logger = pino({ level: 'silent' });
@@ -17,7 +17,7 @@ const server = new ApiServer({
   kinds,
   podOperations: new FakePods(store),
   tokens: tokensFor(store, systemClock),
-  usage: fakeUsage,
+  kubelet: fakeKubelet,
   health: () => [],
   config: { socketPath: `${directory}/api.sock`, tls: undefined, streamIdleTimeoutMs: 60_000, maxConnections: 100 },
   nodeName: 'node-1',

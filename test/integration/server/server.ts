@@ -9,7 +9,7 @@ import { Scheduler } from '../../../src/node/scheduler.ts';
 import { ApiServer, type ApiServerConfig } from '../../../src/server/api-server.ts';
 import { Store, type StoreOptions } from '../../../src/store/store.ts';
 import { systemClock } from '../../../src/util/clock.ts';
-import { FakePods, fakeUsage, tokensFor } from '../../unit/server/support.ts';
+import { FakePods, fakeKubelet, tokensFor } from '../../unit/server/support.ts';
 import { ApiClient } from '../support/api-client.ts';
 
 export interface RunningServer {
@@ -57,7 +57,7 @@ export async function startServer(
     kinds,
     podOperations: pods,
     tokens: tokensFor(store, systemClock),
-    usage: fakeUsage,
+    kubelet: fakeKubelet,
     health: () => [],
     config,
     nodeName: 'node-1',

@@ -121,6 +121,7 @@ function podUsage(namespace: string, name: string, containers: readonly string[]
       swapBytes: 0,
     },
     processes: 2,
+    io: { readBytes: 4096, writtenBytes: 8192, reads: 1, writes: 2 },
     startedAtMs,
     atMs: Date.parse(time),
   };
@@ -128,11 +129,13 @@ function podUsage(namespace: string, name: string, containers: readonly string[]
     namespace,
     name,
     uid: `uid-of-${name}`,
+    cgroup: `/kubepods/pod${name}`,
     ...used,
     containers: containers.map((container) => ({
       id: `id-of-${name}-${container}`,
       name: container,
       image: 'busybox:1.36',
+      cgroup: `/kubepods/pod${name}/id-of-${name}-${container}`,
       ...used,
     })),
     interfaces: [interfaceUsage('eth0', 100)],
@@ -154,7 +157,20 @@ function interfaceUsage(name: string, rxBytes: number): InterfaceUsage {
 }
 
 /** Always tells the same. */
-export const fakeUsage = { usage: async () => someUsage, ratedUsage: async () => someUsage };
+export const fakeKubelet: Pick<AppOptions, 'usage' | 'cpuCount' | 'settings' | 'syncLoopProblem'> = {
+  usage: {
+    usage: async () => someUsage,
+    ratedUsage: async () => someUsage,
+    layers: async () => ({
+      imageFs: someUsage.node.fs,
+      written: new Map([['id-of-web-main', { usedBytes: 77, inodesUsed: 7 }]]),
+    }),
+    runningContainers: () => [],
+  },
+  cpuCount: 4,
+  settings: { nodeName },
+  syncLoopProblem: () => undefined,
+};
 
 export interface TestApi {
   readonly app: FastifyInstance;
@@ -206,7 +222,7 @@ export async function startApi(t: Test, changes: Partial<AppOptions> = {}): Prom
     info: { version: '1.2.3', address: '127.0.0.1:10250' },
     registry: new Registry(),
     probeMetrics: new Registry(),
-    usage: fakeUsage,
+    ...fakeKubelet,
     health: () => [],
     peerOf: () => ({ transport: 'tls', certificate: unixIdentity }),
     tokenHash: () => createHash('sha256').update('the-token').digest(),
