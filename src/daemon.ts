@@ -32,12 +32,14 @@ import { isEndedByShutdown } from './pod/node-shutdown-status.ts';
 import type { Orphans } from './pod/orphans.ts';
 import { PodApi } from './pod/pod-api.ts';
 import type { PodManager } from './pod/pod-manager.ts';
+import { registerPodMetrics } from './pod/pod-metrics.ts';
 import { type Machine, startPods } from './pods.ts';
 import { ProbeMetrics } from './probes/metrics.ts';
 import { CriClient } from './runtime/cri-client.ts';
 import { registerEventStreamMetric } from './runtime/event-metrics.ts';
 import { EventStream } from './runtime/event-stream.ts';
 import { PodCache } from './runtime/pod-cache.ts';
+import { runtimeMetrics } from './runtime/runtime-metrics.ts';
 import {
   isRuntimeReady,
   networkProblem,
@@ -51,6 +53,7 @@ import type { UsageSource } from './server/http/kubelet-routes.ts';
 import { ManifestSource } from './sources/manifest-dir.ts';
 import { StaticObjects } from './sources/static-objects.ts';
 import { StaticPods } from './sources/static-pods.ts';
+import { registerProcessMetrics } from './stats/process-metrics.ts';
 import { Store } from './store/store.ts';
 import { ServiceAccountTokens } from './tokens/service-account-tokens.ts';
 import { openTokenSigner } from './tokens/token-signer.ts';
@@ -122,6 +125,7 @@ class MiniKubelet implements Daemon {
   readonly #nodeStatus: NodeStatusManager;
   readonly #nodeLease: NodeLease;
   readonly #probeMetrics = new ProbeMetrics();
+  readonly #registry = new Registry();
   #machine: Machine | undefined;
   /** They come and go: read anew with every heartbeat of the node. */
   #hostIPs: readonly string[] = [];
@@ -153,6 +157,7 @@ class MiniKubelet implements Daemon {
       endpoint: config.containerRuntimeEndpoint,
       imageEndpoint: config.imageServiceEndpoint || config.containerRuntimeEndpoint,
       timeoutMs: config.runtimeRequestTimeoutMs,
+      observe: runtimeMetrics(this.#registry),
     });
     this.#idleCollector = new IdleCollector({ activity: () => this.#writes() });
     this.#monitor = new RuntimeMonitor({
@@ -246,6 +251,8 @@ class MiniKubelet implements Daemon {
       cgroups: () => this.#cgroups,
       clock: systemClock,
     });
+    const { nodeName } = this.#config;
+    registerPodMetrics({ registry: this.#registry, nodeName, store: this.#store, cache: this.#cache });
     this.#server = this.#makeServer(podApi, usage);
     await this.#server.start();
     this.#nodeLease.start();
@@ -408,10 +415,10 @@ class MiniKubelet implements Daemon {
     // Who listens on all addresses is asked for by any of them.
     const extraNames = ['0.0.0.0', '::'].includes(address) ? this.#hostIPs : [];
     const tls = { host: address, port, pkiDirectory: join(stateDirectory, 'pki'), kubeconfigPath, extraNames };
-    const registry = new Registry();
-    registerEventStreamMetric(registry, () => this.#events?.state);
+    registerEventStreamMetric(this.#registry, () => this.#events?.state);
+    registerProcessMetrics(this.#registry);
     return new ApiServer({
-      registry,
+      registry: this.#registry,
       config: {
         socketPath,
         tls: enableServer && port > 0 ? tls : undefined,

@@ -106,6 +106,11 @@ export class PodApi {
   }
 
   /** @see PodStreams */
+  async run(pod: Pod, container: string, command: readonly string[], signal: AbortSignal): Promise<Uint8Array> {
+    return this.#streams.run(pod, container, command, signal);
+  }
+
+  /** @see PodStreams */
   async attach(pod: Pod, container: string, wanted: WantedStreams, signal: AbortSignal): Promise<SpdyConnection> {
     return this.#streams.attach(pod, container, wanted, signal);
   }

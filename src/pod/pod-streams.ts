@@ -8,7 +8,7 @@ import { connectStream, type StreamProtocol } from '../runtime/streaming.ts';
 import type { SpdyConnection } from '../spdy/connection.ts';
 
 export interface PodStreamsOptions {
-  readonly client: Pick<CriClient, 'exec' | 'attach' | 'portForward'>;
+  readonly client: Pick<CriClient, 'exec' | 'execSync' | 'attach' | 'portForward'>;
   readonly cache: Pick<PodCache, 'get'>;
 }
 
@@ -19,6 +19,11 @@ export interface WantedStreams {
   readonly stderr: boolean;
   readonly tty: boolean;
 }
+
+/** A command that is run at an endpoint is killed after this. */
+const RUN_TIMEOUT_SECONDS = 120;
+/** Characters of a failed command's words. */
+const MAX_SHOWN_OUTPUT = 1_000;
 
 /**
  * Opens streams into a pod's containers and network. Texts of the refusals are a kubelet's.
@@ -45,6 +50,21 @@ export class PodStreams {
     return open('Exec', 'v4.channel.k8s.io', signal, () => this.#options.client.exec(request, { signal }));
   }
 
+  /** Runs a command to its end. What it writes is collected by the runtime, which has a bound for it. */
+  async run(pod: Pod, container: string, command: readonly string[], signal: AbortSignal): Promise<Uint8Array> {
+    const { id } = this.#runningContainer(pod, container, internalError);
+    try {
+      const { stdout, stderr, exitCode } = await this.#options.client.execSync(id, command, RUN_TIMEOUT_SECONDS, {
+        signal,
+      });
+      if (exitCode === 0) return Buffer.concat([stdout, stderr]);
+      const shown = stderr.toString('utf8').slice(0, MAX_SHOWN_OUTPUT);
+      throw internalError(`command '${command.join(' ')}' exited with ${exitCode}: ${shown}`);
+    } catch (error) {
+      throw statusOf(error, internalError);
+    }
+  }
+
   /** Joins the streams of a running container's first process. */
   attach(pod: Pod, container: string, wanted: WantedStreams, signal: AbortSignal): Promise<SpdyConnection> {
     const { id } = this.#runningContainer(pod, container);
@@ -62,10 +82,10 @@ export class PodStreams {
     );
   }
 
-  #runningContainer(pod: Pod, container: string): ObservedContainer {
+  #runningContainer(pod: Pod, container: string, refuse = refused): ObservedContainer {
     const { containers } = this.#options.cache.get(pod.metadata.uid);
     const found = containers.find(({ containerName, state }) => containerName === container && state === 'RUNNING');
-    if (!found) throw refused(`container not found (${JSON.stringify(container)})`);
+    if (!found) throw refuse(`container not found (${JSON.stringify(container)})`);
     return found;
   }
 }
@@ -79,11 +99,16 @@ async function open(
   try {
     return await connectStream(method, await ask(), protocol, signal);
   } catch (error) {
-    if (!(error instanceof RuntimeError)) throw error;
-    if (error.isUnavailable) throw serviceUnavailable(`the container runtime is away: ${error.details}`);
-    if (error.code === 'INVALID_ARGUMENT') throw badRequest(error.details);
-    throw refused(error.details);
+    throw statusOf(error, refused);
   }
+}
+
+/** @param refuse for what has no better answer. */
+function statusOf(error: unknown, refuse: (why: string) => StatusError): unknown {
+  if (!(error instanceof RuntimeError)) return error;
+  if (error.isUnavailable) return serviceUnavailable(`the container runtime is away: ${error.details}`);
+  if (error.code === 'INVALID_ARGUMENT') return badRequest(error.details);
+  return refuse(error.details);
 }
 
 function refused(why: string): StatusError {

@@ -6,8 +6,8 @@ import type { AuthConfig } from './generated/runtime/v1/AuthConfig.ts';
 import type { Container__Output } from './generated/runtime/v1/Container.ts';
 import type { ContainerConfig } from './generated/runtime/v1/ContainerConfig.ts';
 import type { ContainerEventResponse__Output } from './generated/runtime/v1/ContainerEventResponse.ts';
-import type { ContainerStatus__Output } from './generated/runtime/v1/ContainerStatus.ts';
 import type { ContainerStats__Output } from './generated/runtime/v1/ContainerStats.ts';
+import type { ContainerStatus__Output } from './generated/runtime/v1/ContainerStatus.ts';
 import type { ExecRequest } from './generated/runtime/v1/ExecRequest.ts';
 import type { ExecSyncResponse__Output } from './generated/runtime/v1/ExecSyncResponse.ts';
 import type { FilesystemUsage__Output } from './generated/runtime/v1/FilesystemUsage.ts';
@@ -22,6 +22,7 @@ import type { StatusResponse__Output } from './generated/runtime/v1/StatusRespon
 import type { VersionResponse__Output } from './generated/runtime/v1/VersionResponse.ts';
 import { loadProto } from './proto.ts';
 import { isFailedPrecondition, isNotFound, isUnimplemented, RuntimeError, toRuntimeError } from './runtime-error.ts';
+import type { CallObserver } from './runtime-metrics.ts';
 
 /** As large as a kubelet accepts: a list of some thousand containers. */
 const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
@@ -47,6 +48,8 @@ export interface CriClientOptions {
   readonly imageEndpoint?: string;
   /** Deadline of every call that has no better one, milliseconds. Default: 2 minutes, as a kubelet's runtimeRequestTimeout. */
   readonly timeoutMs?: number;
+  /** Told of each call that ended; one that was cancelled is no error. */
+  readonly observe?: CallObserver;
 }
 
 type Methods = RuntimeServiceDefinition & ImageServiceDefinition;
@@ -302,6 +305,7 @@ export class CriClient {
     if (signal?.aborted) return Promise.reject(new RuntimeError(method, 'CANCELLED', 'cancelled before it was sent'));
     const definition: Methods[M] = this.#methods[method];
     const client: grpc.Client = IMAGE_METHODS.has(method) ? this.#images : this.#runtime;
+    const startedAt = performance.now();
     return new Promise((resolve, reject) => {
       const running = client.makeUnaryRequest(
         definition.path,
@@ -312,6 +316,8 @@ export class CriClient {
         { deadline: Date.now() + (options.timeoutMs ?? this.#options.timeoutMs ?? DEFAULT_TIMEOUT_MS) },
         (error, response) => {
           signal?.removeEventListener('abort', cancel);
+          const seconds = (performance.now() - startedAt) / 1000;
+          this.#options.observe?.(method, seconds, error !== null && !signal?.aborted);
           if (error) reject(toRuntimeError(method, error));
           else resolve(response as Response<M>);
         },

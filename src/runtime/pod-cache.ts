@@ -90,6 +90,11 @@ export class PodCache {
     return [...this.#containers.values()].flatMap(({ observed }) => (observed?.state === 'RUNNING' ? [observed] : []));
   }
 
+  /** What each container does. */
+  containerStates(): ObservedContainer['state'][] {
+    return [...this.#containers.values()].flatMap(({ observed }) => (observed ? [observed.state] : []));
+  }
+
   /** Undefined when it is not known, or not ours. */
   getContainer(id: string): ObservedContainer | undefined {
     return this.#containers.get(id)?.observed;

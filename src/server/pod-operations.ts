@@ -72,6 +72,14 @@ export interface PodOperations {
     signal: AbortSignal,
   ): Promise<SpdyConnection>;
 
+  /**
+   * Runs a command in a container to its end, which is to come soon.
+   *
+   * @returns what it has written, stdout before stderr.
+   * @throws StatusError when it cannot be run, fails, or takes too long.
+   */
+  run(pod: Pod, container: string, command: readonly string[], signal: AbortSignal): Promise<Uint8Array>;
+
   /** Joins the streams of a running container; otherwise as `exec`. */
   attach(pod: Pod, container: string, wanted: WantedStreams, signal: AbortSignal): Promise<SpdyConnection>;
 

@@ -12,6 +12,7 @@ import { isAllowedHost, isAllowedOrigin } from './host-check.ts';
 import { InFlight } from './in-flight.ts';
 import { registerInfoRoutes, type ServerInfo } from './info-routes.ts';
 import { type KubeletOptions, registerKubeletRoutes } from './kubelet-routes.ts';
+import { registerKubeletStreams } from './kubelet-streams.ts';
 import { isLongRunning, requestMetrics } from './metrics.ts';
 import { registerMetricsApiRoutes } from './metrics-api-routes.ts';
 import { registerObjectRoutes } from './object-routes.ts';
@@ -38,6 +39,8 @@ declare module 'fastify' {
     access?: RouteAccess;
     /** Of a kubelet's own endpoints, for its metrics: `exec`, `metrics/cadvisor`. */
     kubeletPath?: string;
+    /** True: it is to become a stream, as the subresources of pods for that purpose. */
+    isStream?: boolean;
   }
 }
 
@@ -85,6 +88,7 @@ export function buildApp(options: AppOptions): FastifyInstance {
     identifyToken: (token, audiences) => identityOfToken(token, options, audiences),
   });
   registerKubeletRoutes(app, options, options);
+  registerKubeletStreams(app, options);
   registerMetricsApiRoutes(app, options, options.usage);
   registerObjectRoutes(app, options, {
     ...streamHandlers(options),

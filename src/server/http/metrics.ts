@@ -61,7 +61,8 @@ export function isLongRunning(request: FastifyRequest): boolean {
 
 /** Of the subresources that become streams, whether or not the request gets that far. */
 function isStream(request: FastifyRequest): boolean {
-  return /^pods\/(?:exec|attach|portforward)$/.test(request.routeOptions.config.resource ?? '');
+  const { isStream = false, resource = '' } = request.routeOptions.config;
+  return isStream || /^pods\/(?:exec|attach|portforward)$/.test(resource);
 }
 
 const verbs: Readonly<Record<string, string>> = { POST: 'create', PUT: 'update', PATCH: 'patch', DELETE: 'delete' };

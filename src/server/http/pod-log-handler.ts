@@ -20,10 +20,21 @@ export async function handlePodLog(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply | undefined> {
-  const query = queryOf(request);
   const pod = context.objects.get(target) as Pod;
+  return sendLog(context, pod, stringParameter(queryOf(request), 'container'), request, reply);
+}
+
+/** @param wanted the container; undefined: the only one. */
+export async function sendLog(
+  context: HttpContext,
+  pod: Pod,
+  wanted: string | undefined,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply | undefined> {
+  const query = queryOf(request);
   const options = parseLogOptions(query, context.clock.now());
-  const container = chooseContainer(pod, stringParameter(query, 'container'));
+  const container = chooseContainer(pod, wanted);
   const run = runToRead(pod, container, booleanParameter(query, 'previous'));
 
   const abort = new AbortController();
@@ -36,7 +47,7 @@ export async function handlePodLog(
     // An unfollowed log answers at once; one that is followed may have nothing to say for hours.
     await Promise.race([first, delay(openedAfterMs, undefined, { ref: false })]);
   } catch (error) {
-    throw logError(error, container, target.name);
+    throw logError(error, container, pod.metadata.name);
   }
   reply.hijack();
   reply.raw.writeHead(200, { 'content-type': 'text/plain', 'cache-control': 'no-cache, private' });

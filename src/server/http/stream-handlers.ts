@@ -8,7 +8,7 @@ import { socketTransport } from '../../spdy/transport.ts';
 import { takeConnection, upgradableConnection } from '../listeners/upgrade.ts';
 import type { Target } from '../objects/object-api.ts';
 import { chooseContainer } from '../pod-log.ts';
-import type { WantedStreams } from '../pod-operations.ts';
+import type { PodOperations, WantedStreams } from '../pod-operations.ts';
 import { booleanParameter, listParameter, type Query, stringParameter } from '../request/query.ts';
 import { type ClientProtocol, chooseProtocol } from '../streams/offer.ts';
 import { runSession } from '../streams/session.ts';
@@ -23,10 +23,10 @@ import { queryOf } from './reply.ts';
 /** Of one port-forward: each connection takes two. */
 const maxStreams = 1_000;
 
-type Handled = Promise<FastifyReply | undefined>;
+export type Handled = Promise<FastifyReply | undefined>;
 
 /** What is particular to exec, attach or port-forward. */
-interface Purpose {
+export interface Purpose {
   readonly kind: 'channels' | 'portforward';
   /** Asks the runtime. @throws StatusError. */
   connect(signal: AbortSignal): Promise<SpdyConnection>;
@@ -48,27 +48,50 @@ export function streamHandlers(context: HttpContext): SubresourceHandlers {
   return {
     'pods/exec': both((pod, query) => {
       const container = chooseContainer(pod, stringParameter(query, 'container'));
-      const command = listParameter(query, 'command');
-      if (command.length === 0) throw badRequest('you must specify at least one command for the container');
       const wanted = wantedStreams(query, booleanParameter(query, 'tty'));
-      return channels(wanted, (signal) => podOperations.exec(pod, container, command, wanted, signal));
+      return execPurpose(podOperations, pod, container, listParameter(query, 'command'), wanted);
     }),
     'pods/attach': both((pod, query) => {
       const container = chooseContainer(pod, stringParameter(query, 'container'));
       // What the process was started with counts, not what the client says now.
       const wanted = wantedStreams(query, hasTty(pod, container));
-      return channels(wanted, (signal) => podOperations.attach(pod, container, wanted, signal));
+      return attachPurpose(podOperations, pod, container, wanted);
     }),
-    'pods/portforward': both((pod) => ({
-      kind: 'portforward',
-      connect: (signal) => podOperations.portForward(pod, signal),
-      spdyRules: () => portForwardRules,
-      webSocketClient: (connection) =>
-        new SpdyClient(
-          new SpdyConnection(webSocketTransport(connection), { role: 'server', maxStreams }),
-          portForwardRules,
-        ),
-    })),
+    'pods/portforward': both((pod) => portForwardPurpose(podOperations, pod)),
+  };
+}
+
+/** @throws StatusError without a command. */
+export function execPurpose(
+  podOperations: PodOperations,
+  pod: Pod,
+  container: string,
+  command: readonly string[],
+  wanted: WantedStreams,
+): Purpose {
+  if (command.length === 0) throw badRequest('you must specify at least one command for the container');
+  return channels(wanted, (signal) => podOperations.exec(pod, container, command, wanted, signal));
+}
+
+export function attachPurpose(
+  podOperations: PodOperations,
+  pod: Pod,
+  container: string,
+  wanted: WantedStreams,
+): Purpose {
+  return channels(wanted, (signal) => podOperations.attach(pod, container, wanted, signal));
+}
+
+export function portForwardPurpose(podOperations: PodOperations, pod: Pod): Purpose {
+  return {
+    kind: 'portforward',
+    connect: (signal) => podOperations.portForward(pod, signal),
+    spdyRules: () => portForwardRules,
+    webSocketClient: (connection) =>
+      new SpdyClient(
+        new SpdyConnection(webSocketTransport(connection), { role: 'server', maxStreams }),
+        portForwardRules,
+      ),
   };
 }
 
@@ -82,14 +105,23 @@ function channels(wanted: WantedStreams, connect: Purpose['connect']): Purpose {
   };
 }
 
-/** @throws StatusError. A terminal has no stderr of its own. */
-function wantedStreams(query: Query, tty: boolean): WantedStreams {
-  const [stdin, stdout, stderr] = (['stdin', 'stdout', 'stderr'] as const).map((name) => booleanParameter(query, name));
+/**
+ * A terminal has no stderr of its own.
+ *
+ * @param names of the parameters for stdin, stdout and stderr: a kubelet's own endpoints have others.
+ * @throws StatusError
+ */
+export function wantedStreams(
+  query: Query,
+  tty: boolean,
+  names: readonly [string, string, string] = ['stdin', 'stdout', 'stderr'],
+): WantedStreams {
+  const [stdin, stdout, stderr] = names.map((name) => booleanParameter(query, name));
   if (!stdin && !stdout && !stderr) throw badRequest('you must specify at least 1 of stdin, stdout, stderr');
   return { stdin: stdin ?? false, stdout: stdout ?? false, stderr: (stderr ?? false) && !tty, tty };
 }
 
-function hasTty({ spec }: Pod, container: string): boolean {
+export function hasTty({ spec }: Pod, container: string): boolean {
   const all = [...spec.containers, ...(spec.initContainers ?? []), ...(spec.ephemeralContainers ?? [])];
   return all.find(({ name }) => name === container)?.tty ?? false;
 }
@@ -98,7 +130,7 @@ function hasTty({ spec }: Pod, container: string): boolean {
  * 1. what to speak with the client; 2. a place among the long-running; 3. the runtime's streams, while the client can
  * still get a Status for what fails; 4. the client's upgrade; 5. both are joined until one ends.
  */
-async function openSession(
+export async function openSession(
   context: HttpContext,
   pod: Pod,
   purpose: Purpose,

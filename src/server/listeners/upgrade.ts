@@ -5,7 +5,8 @@ import type { Duplex } from 'node:stream';
 const { ServerResponse: Response } = process.getBuiltinModule('node:http');
 
 /** What may become something else than HTTP. Everywhere else an Upgrade is passed over, as HTTP allows. */
-const streamPath = /^\/api\/v1\/namespaces\/[^/?]+\/pods\/[^/?]+\/(?:exec|attach|portforward)(?:\?|$)/;
+const streamPath =
+  /^\/(?:api\/v1\/namespaces\/[^/?]+\/pods\/[^/?]+\/(?:exec|attach|portforward)(?:\?|$)|(?:exec|attach|portForward)\/)/;
 
 /** For `shouldUpgradeCallback`: with false, what follows on the connection is read as HTTP requests as ever. */
 export function mayUpgrade(request: IncomingMessage): boolean {

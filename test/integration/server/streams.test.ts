@@ -223,3 +223,47 @@ t.test('a message that is too large ends the session', async (t) => {
   t.equal(await closed, 1009);
   await waitFor('the runtime to be closed', () => runtime.isClosed);
 });
+
+t.test("a kubelet's own endpoints are streams as well, with the pod's uid and without", async (t) => {
+  const { server, runtime } = await start(t);
+  const { uid } = server.store.get(podKind, 'default', 'web')?.metadata ?? {};
+  for (const pod of ['web', `web/${uid}`]) {
+    const query = 'input=1&output=1';
+    const exec = openWebSocket(server, 'v5.channel.k8s.io', `/exec/default/${pod}/c?command=sh&command=-i&${query}`);
+    await once(exec.webSocket, 'open');
+    runtime.streams.get('stdout')?.write(Buffer.from('shown'));
+    runtime.connection?.end();
+    t.equal(await exec.closed, 1000);
+    t.ok(exec.messages.includes('1 shown'));
+    const attach = openWebSocket(server, 'v4.channel.k8s.io', `/attach/default/${pod}/c?${query}`);
+    await once(attach.webSocket, 'open');
+    attach.webSocket.terminate();
+    const spdy = spdyHeaders.replace('v4.channel', 'portforward');
+    const forwarded = exchange(server, `POST /portForward/default/${pod} HTTP/1.1\r\nHost: x\r\n${spdy}\r\n`);
+    await waitFor('the port-forward', () => runtime.requests.at(-1) === 'portforward');
+    runtime.connection?.destroy();
+    t.match(await forwarded, /^HTTP\/1\.1 101 .*X-Stream-Protocol-Version: portforward\.k8s\.io\r\n/s);
+  }
+  const streams = '"stdin":true,"stdout":true,"stderr":false,"tty":false}';
+  const requests = [`exec c {"command":["sh","-i"],${streams}`, `attach c {${streams}`, 'portforward'];
+  t.same(runtime.requests, [...requests, ...requests]);
+});
+
+t.test("a kubelet's streams are refused as all others: nothing behind them is read", async (t) => {
+  const { server, runtime } = await start(t);
+  const behind = `GET ${podsPath} HTTP/1.1\r\nHost: x\r\n\r\n`;
+  for (const [path, code] of [
+    ['/exec/default/nobody/c?command=sh&output=1', '404'],
+    ['/exec/default/web/not-its-uid/c?command=sh&output=1', '404'],
+    ['/exec/default/web/none?command=sh&output=1', '400'],
+    ['/exec/default/web/c?command=sh', '400'],
+    ['/exec/default/web/c?output=1', '400'],
+    ['/attach/default/web/c', '400'],
+    ['/portForward/other/web', '404'],
+    ['/exec/', '404'],
+  ]) {
+    const answer = await exchange(server, `POST ${path} HTTP/1.1\r\nHost: x\r\n${spdyHeaders}\r\n${behind}`);
+    t.same(answersIn(answer), [`HTTP/1.1 ${code}`], String(path));
+  }
+  t.same(runtime.requests, [], 'the runtime was never asked');
+});

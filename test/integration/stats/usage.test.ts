@@ -34,7 +34,7 @@ const busy = podManifest(
 );
 
 await daemon.createPod(busy);
-await daemon.createPod(podManifest('quiet', [{ name: 'main', command: shell('true') }]));
+await daemon.createPod(podManifest('quiet', [{ name: 'main', command: shell('echo I am quiet') }]));
 await daemon.createPod(podManifest('other', [{ name: 'main', command: shell('true') }]), 'kube-public');
 const timeoutMs = 120_000;
 await daemon.waitForExistingPod('busy', isReady, { timeoutMs });
@@ -147,6 +147,19 @@ t.test("all metrics are read by Prometheus' own parser", async (t) => {
     const { exitCode, stderr } = await execa(promtool, ['check', 'metrics'], { input: text, reject: false });
     t.ok(exitCode === 0 || exitCode === 3, `${path}: ${exitCode} ${stderr}`);
   }
+  const own = await daemon.api.request('GET', '/metrics');
+  for (const pattern of [
+    /^kubelet_running_pods 3$/m,
+    /^kubelet_running_containers\{container_state="running"\} 4$/m,
+    /^kubelet_desired_pods\{static="false"\} 3$/m,
+    /^kubelet_started_pods_total [3-9]$/m,
+    /^kubelet_started_containers_total [4-9]$/m,
+    /^kubelet_runtime_operations_total\{operation_type="run_podsandbox"\} [3-9]$/m,
+    new RegExp(`^kubelet_node_name\\{node="${daemon.root.name}"\\} 1$`, 'm'),
+    /^process_resident_memory_bytes \d+$/m,
+  ]) {
+    t.match(own.text, pattern);
+  }
   const { text } = await daemon.api.request('GET', '/metrics/cadvisor');
   for (const name of [
     'container_cpu_cfs_periods_total',
@@ -156,4 +169,12 @@ t.test("all metrics are read by Prometheus' own parser", async (t) => {
     t.match(text, new RegExp(`^${name}\\{container="loop",.*namespace="default",pod="busy"`, 'm'), name);
   }
   t.match(text, /^container_network_receive_bytes_total\{container="",.*pod="quiet",.*interface="eth0"\} \d+/m);
+});
+
+t.test('/run and /containerLogs reach into real containers', async (t) => {
+  const run = (cmd: string) => daemon.api.request('POST', `/run/default/quiet/main?cmd=${encodeURIComponent(cmd)}`);
+  t.match(await run('echo a  b'), { status: 200, text: 'a  b\n' });
+  t.match(await run('ls /nowhere'), { status: 500, text: /command 'ls \/nowhere' exited with 1: .*No such file/ });
+  t.match(await run('no-such-program'), { status: 500 });
+  t.match(await daemon.api.request('GET', '/containerLogs/default/quiet/main'), { status: 200, text: 'I am quiet\n' });
 });

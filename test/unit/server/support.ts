@@ -60,6 +60,9 @@ export class FakePods implements PodOperations {
   exec: PodOperations['exec'] = (_pod, container, command, wanted, signal) =>
     this.openStreams(`exec ${container} ${JSON.stringify({ command, ...wanted })}`, signal);
 
+  run: PodOperations['run'] = async (_pod, container, command) =>
+    Buffer.from(`run ${container} ${JSON.stringify(command)}\n`);
+
   attach: PodOperations['attach'] = (_pod, container, wanted, signal) =>
     this.openStreams(`attach ${container} ${JSON.stringify(wanted)}`, signal);
 

@@ -1,7 +1,8 @@
 import { Registry } from 'prom-client';
 import t from 'tap';
+import { podKind } from '../../../../src/api/kinds.ts';
 import type { ObservedContainer } from '../../../../src/runtime/observed.ts';
-import { fakeKubelet, nodeName, podManifest, podsUrl, startApi } from '../support.ts';
+import { fakeKubelet, nodeName, podManifest, podsUrl, setStatus, startApi } from '../support.ts';
 
 const json = { accept: 'application/json' };
 
@@ -162,6 +163,51 @@ t.test('only for administrators, and nothing else of a kubelet is there', async 
     t.equal((await admin.request('GET', path)).code, 404, path);
     t.equal((await admin.request('POST', path, {})).code, 404, `POST ${path}`);
   }
+});
+
+t.test('/run and /containerLogs', async (t) => {
+  const { store, request } = await startApi(t);
+  await request('POST', podsUrl, podManifest('web'));
+  const { uid } = store.get(podKind, 'default', 'web')?.metadata ?? {};
+  const expected = 'run c ["sh","-c","x"]\n';
+  t.match(await request('POST', '/run/default/web/c?cmd=sh%20-c%20x'), { code: 200, text: expected });
+  t.match(await request('POST', `/run/default/web/${uid}/c?cmd=sh%20-c%20x`), { code: 200, text: expected });
+  t.equal((await request('POST', '/run/default/web/c')).code, 400, 'without a command');
+  t.equal((await request('GET', '/run/default/web/c?cmd=sh')).code, 404);
+  t.equal((await request('POST', '/run/default/web/other-uid/c?cmd=sh')).code, 404);
+  t.equal((await request('POST', '/run/default/nobody/c?cmd=sh')).code, 404);
+
+  t.equal((await request('GET', '/containerLogs/default/web/c')).code, 400, 'it has not run');
+  setStatus(store, 'web', {
+    containerStatuses: [
+      {
+        name: 'c',
+        state: { running: { startedAt: '2026-01-01T00:00:00Z' } },
+        lastState: {},
+        containerID: 'containerd://1',
+        image: '',
+        imageID: '',
+        ready: true,
+        restartCount: 0,
+      },
+    ],
+  });
+  t.match(await request('GET', '/containerLogs/default/web/c?tailLines=5'), { code: 200, text: 'hello\n' });
+  t.equal((await request('GET', '/containerLogs/default/web/none')).code, 400);
+});
+
+t.test('what runs in a pod takes another right than reading it', async (t) => {
+  const { app } = await startApi(t);
+  const rightsTo = (path: string) =>
+    [...app.routeAccess].flatMap(([route, access]) =>
+      route.includes(` /${path}/`) && access.kind === 'node' ? [access] : [],
+    );
+  for (const path of ['exec', 'attach', 'portForward', 'run']) {
+    const rights = rightsTo(path);
+    t.ok(rights.length > 0, path);
+    for (const right of rights) t.match(right, { verb: 'create', subresources: ['proxy'] }, path);
+  }
+  t.same(rightsTo('containerLogs'), [{ kind: 'node', subresources: ['proxy'] }]);
 });
 
 t.test('paths, methods and agents that nobody knows add nothing to the metrics', async (t) => {
