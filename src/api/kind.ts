@@ -74,6 +74,8 @@ export interface KindDefinition<T extends KubeObject> {
   prepareForUpdate(next: T, current: T): void;
   /** Keeps everything but the status from the current object, in place on next. */
   prepareForStatusUpdate(next: T, current: T): void;
+  /** Brings a part of an object that is applied into the form in which it is stored, in place. */
+  prepareForApply?(part: Partial<T>): void;
   /** Fills in defaults, in place on a private copy. Doing it twice changes nothing. */
   applyDefaults(object: T): void;
   /** All reasons to refuse a new object. */

@@ -1,14 +1,14 @@
 import type { Static } from 'typebox';
 import { type ObjectMeta, ObjectMetaSchema } from './meta.ts';
 import { TolerationSchema } from './pod/scheduling.ts';
-import { atomicList, mapOf, nodeGroupObject, opt, resourceList, str } from './schema.ts';
+import { atomicList, atomicMap, nodeGroupObject, opt, resourceList, str } from './schema.ts';
 
 export const OverheadSchema = nodeGroupObject('Overhead', {
   podFixed: opt(resourceList('What running a pod takes besides its containers.')),
 });
 
 export const SchedulingSchema = nodeGroupObject('Scheduling', {
-  nodeSelector: opt(mapOf(str(), 'Labels of the nodes that have the handler: added to those that a pod asks for.')),
+  nodeSelector: opt(atomicMap(str(), 'Labels of the nodes that have the handler: added to those that a pod asks for.')),
   tolerations: opt(atomicList(TolerationSchema, 'Added to those of each pod.')),
 });
 

@@ -8,7 +8,8 @@ import { type Static, type TObject, type TProperties, type TSchema, type TUnsafe
  *
  * - `x-definition`: the OpenAPI definition name of an object, `io.k8s.api.core.v1.Container`; an OpenAPI writer
  *   replaces the object by a `$ref` to it, and error texts show its last part as Kubernetes shows the Go struct;
- * - `x-kubernetes-*`: list type, list map keys, patch merge key and patch strategy, as in Kubernetes' own OpenAPI;
+ * - `x-kubernetes-*`: list type, list map keys, map type, patch merge key and patch strategy, as in Kubernetes' own OpenAPI;
+ * - `default`: of a member that is a key of its list;
  * - `format`: `int32`, `int64`, `date-time`, `quantity`, `int-or-string`, `byte`;
  * - `x-keep-zero`: a property that tells "absent" from "empty" (a pointer in Kubernetes' Go types).
  *
@@ -58,6 +59,11 @@ export function str(description?: string): TUnsafe<string> {
 /** Bytes, in a document as base64 text. */
 export function bytes(description?: string): TUnsafe<string> {
   return Type.Unsafe<string>({ type: 'string', format: 'byte', ...described(description) });
+}
+
+/** A property with a value that stands for it where it is left out: in the keys of a list. */
+export function withDefault<T extends TSchema>(schema: T, value: Static<T>): TUnsafe<Static<T>> {
+  return Type.Unsafe<Static<T>>({ ...schema, default: value });
 }
 
 /** A string with a closed set of values. The set is documentation and type; validation refuses other values. */
@@ -146,6 +152,11 @@ export function mapOf<T extends TSchema>(values: T, description?: string): TUnsa
     additionalProperties: values,
     ...described(description),
   });
+}
+
+/** A map that is owned and replaced as a whole. */
+export function atomicMap<T extends TSchema>(values: T, description?: string): TUnsafe<Record<string, Static<T>>> {
+  return Type.Unsafe<Record<string, Static<T>>>({ ...mapOf(values, description), 'x-kubernetes-map-type': 'atomic' });
 }
 
 export function stringMap(description?: string): TUnsafe<Record<string, string>> {

@@ -31,6 +31,8 @@ export const secretKind: KindDefinition<Secret> = {
     next.type ||= current.type ?? '';
   },
   prepareForStatusUpdate: () => {},
+  // Whoever applies a text owns the data that it becomes.
+  prepareForApply: mergeTexts,
   applyDefaults,
   validateCreate,
   validateUpdate: (next, current) => {
@@ -60,9 +62,13 @@ export const secretKind: KindDefinition<Secret> = {
   }),
 };
 
-/** Texts become data, so that whoever reads finds all in one place. */
 function applyDefaults(secret: Secret): void {
   secret.type ||= 'Opaque';
+  mergeTexts(secret);
+}
+
+/** Texts become data, so that whoever reads finds all in one place. */
+function mergeTexts(secret: Partial<Secret>): void {
   if (!secret.stringData) return;
   const data: Record<string, string> = Object.assign(Object.create(null), secret.data);
   for (const [key, text] of Object.entries(secret.stringData)) data[key] = Buffer.from(text).toString('base64');

@@ -1,6 +1,19 @@
 import type { Static } from 'typebox';
 import { ConditionSchema, type NamespacedObjectMeta, ObjectMetaSchema } from './meta.ts';
-import { atomicList, bool, coreObject, int32, intOrString, list, oneOf, opt, ptr, str, stringMap } from './schema.ts';
+import {
+  atomicList,
+  atomicMap,
+  bool,
+  coreObject,
+  int32,
+  intOrString,
+  list,
+  oneOf,
+  opt,
+  ptr,
+  str,
+  withDefault,
+} from './schema.ts';
 
 export const serviceTypes = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort'] as const;
 export const sessionAffinities = ['ClientIP', 'None'] as const;
@@ -11,7 +24,7 @@ export const serviceProtocols = ['SCTP', 'TCP', 'UDP'] as const;
 
 export const ServicePortSchema = coreObject('ServicePort', {
   name: opt(str('Needed where there are several ports.')),
-  protocol: opt(oneOf(serviceProtocols, 'Default: TCP.')),
+  protocol: opt(withDefault(oneOf(serviceProtocols, 'Default: TCP.'), 'TCP')),
   appProtocol: ptr(str('What is spoken, as a hint to clients.')),
   port: int32('The port of the service.'),
   targetPort: opt(intOrString("The pods' port, by number or by the name of a container's port. Default: port.")),
@@ -35,7 +48,7 @@ export const ServiceSpecSchema = coreObject('ServiceSpec', {
       patchStrategy: 'merge',
     }),
   ),
-  selector: opt(stringMap('Labels of the pods that the service stands for.')),
+  selector: opt(atomicMap(str(), 'Labels of the pods that the service stands for.')),
   clusterIP: opt(str('The address of the service; None: it has none, clients ask for its pods.')),
   clusterIPs: opt(atomicList(str())),
   type: opt(oneOf(serviceTypes, 'ClusterIP is supported.')),

@@ -1,5 +1,5 @@
 import { causeOf, type FieldError, formatFieldError } from './field-error.ts';
-import type { Status, StatusDetails } from './meta.ts';
+import type { Status, StatusCause, StatusDetails } from './meta.ts';
 
 /** What a message calls the kind of object it is about. */
 export interface ResourceName {
@@ -41,6 +41,11 @@ export function conflict(
 ): StatusError {
   const message = `Operation cannot be fulfilled on ${qualified(resource)} ${quote(name)}: ${why}`;
   return failure(409, 'Conflict', message, about(resource, name));
+}
+
+/** Server-side apply would change fields that others manage: a cause for each. */
+export function applyConflict(message: string, causes: StatusCause[]): StatusError {
+  return failure(409, 'Conflict', message, { causes });
 }
 
 /** The object is refused by validation: 422 with every cause. */

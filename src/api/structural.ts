@@ -74,6 +74,19 @@ export function checkStructure<T extends KubeObject>(
   return { object: object as unknown as T, warnings: check.warnings, errors: check.errors };
 }
 
+/**
+ * The same check of a part of an object, as server-side apply sends it: only what is given is there, with its zero value
+ * too, and what is null is not. Unknown fields are errors.
+ */
+export function checkPartialStructure(
+  kind: StructuralKind,
+  document: unknown,
+): { object: Record<string, unknown>; errors: StructuralError[] } {
+  const check = new Check('Strict', { partial: true });
+  const object = check.object(kind.schema as Shape, document, { path: '', struct: kind.kind, fields: '' });
+  return { object, errors: check.errors };
+}
+
 /** A value as one of the schema's type, without fields that it does not have; undefined when it is something else. */
 export function asShape<T extends TSchema>(schema: T, value: unknown): Static<T> | undefined {
   const check = new Check('Ignore');
@@ -100,9 +113,11 @@ class Check {
   readonly warnings: string[] = [];
   readonly errors: StructuralError[] = [];
   readonly #fieldValidation: FieldValidation;
+  readonly #isPartial: boolean;
 
-  constructor(fieldValidation: FieldValidation) {
+  constructor(fieldValidation: FieldValidation, { partial = false } = {}) {
     this.#fieldValidation = fieldValidation;
+    this.#isPartial = partial;
   }
 
   /** Kind and version may be left out, as the request says them; other ones are refused. */
@@ -141,8 +156,8 @@ class Check {
       if (given !== undefined && given !== null) {
         const inner = { path: join(place.path, key), struct, fields: join(place.fields, key) };
         const checked = this.#value(property, given, inner);
-        if (required.includes(key) || !isOmitted(property, checked)) result[key] = checked;
-      } else if (required.includes(key)) {
+        if (this.#isPartial || required.includes(key) || !isOmitted(property, checked)) result[key] = checked;
+      } else if (!this.#isPartial && required.includes(key)) {
         result[key] = zeroValue(property);
       }
     }

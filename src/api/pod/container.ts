@@ -1,4 +1,4 @@
-import { about, atomicList, bool, coreObject, int32, list, oneOf, opt, ptr, str } from '../schema.ts';
+import { about, atomicList, bool, coreObject, int32, list, oneOf, opt, ptr, str, withDefault } from '../schema.ts';
 import { LifecycleSchema, ProbeSchema } from './probe.ts';
 import {
   ConfigMapKeySelectorSchema,
@@ -16,7 +16,7 @@ export const ContainerPortSchema = coreObject('ContainerPort', {
   name: opt(str('Name of the port, unique in the pod.')),
   hostPort: opt(int32('Port of the host that leads to this port.')),
   containerPort: int32('Port number in the pod.'),
-  protocol: opt(oneOf(['TCP', 'UDP', 'SCTP'], 'Default: TCP.')),
+  protocol: opt(withDefault(oneOf(['TCP', 'UDP', 'SCTP'], 'Default: TCP.'), 'TCP')),
   hostIP: opt(str('Address of the host that hostPort is bound to.')),
 });
 

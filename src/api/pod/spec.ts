@@ -1,6 +1,7 @@
 import {
   about,
   atomicList,
+  atomicMap,
   bool,
   coreObject,
   int32,
@@ -11,7 +12,6 @@ import {
   ptr,
   resourceList,
   str,
-  stringMap,
 } from '../schema.ts';
 import { ContainerSchema, EphemeralContainerSchema } from './container.ts';
 import { LocalObjectReferenceSchema } from './references.ts';
@@ -96,7 +96,7 @@ export const PodSpecSchema = coreObject(
         'Where the resolv.conf of the containers comes from. Default: ClusterFirst.',
       ),
     ),
-    nodeSelector: opt(stringMap('Labels that the node must have.')),
+    nodeSelector: opt(atomicMap(str(), 'Labels that the node must have.')),
     serviceAccountName: opt(str('The account whose token the containers get.')),
     serviceAccount: opt(str('Old name of serviceAccountName.')),
     automountServiceAccountToken: ptr(bool("Whether the account's token is mounted into the containers.")),

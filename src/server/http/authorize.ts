@@ -4,6 +4,7 @@ import { type Attributes, attributesOf, isResource, type RouteAccess, refusalTex
 import { readImpersonation } from '../access/impersonation.ts';
 import type { RbacAuthorizer } from '../access/rbac.ts';
 import type { Identity } from '../identity.ts';
+import type { Target } from '../objects/object-api.ts';
 import { methodNotAllowedHere } from './errors.ts';
 import { healthPaths } from './health-routes.ts';
 import { queryOf } from './reply.ts';
@@ -55,6 +56,24 @@ export function authorize(
   if (wanted.some((attributes) => authorizer.decide(identity, attributes).allowed)) return;
   const [first] = wanted;
   if (first) throw refusal(identity, first);
+}
+
+/**
+ * Whoever applies an object that is not there makes it, and needs the right to that too.
+ *
+ * @throws StatusError Forbidden.
+ */
+export function authorizeCreation({ kind, namespace, name, requester }: Target, authorizer: RbacAuthorizer): void {
+  const attributes: Attributes = {
+    verb: 'create',
+    group: kind.group,
+    resource: kind.plural,
+    subresource: '',
+    namespace: (kind.plural === 'namespaces' ? name : namespace) ?? '',
+    name,
+  };
+  if (!requester) throw unauthorized();
+  if (!authorizer.decide(requester, attributes).allowed) throw refusal(requester, attributes);
 }
 
 /** As the router has read it, so that no encoding leads elsewhere than it says. */

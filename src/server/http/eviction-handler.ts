@@ -22,7 +22,7 @@ export async function handleEviction(
   reply: FastifyReply,
 ): Promise<FastifyReply> {
   const query = queryOf(request);
-  const write = parseWriteOptions(query, 'CreateOptions');
+  const write = parseWriteOptions(query, 'CreateOptions', undefined);
   const body = await readBody(context, request);
   const { object, warnings } = readObject(evictionKind, body, write.fieldValidation);
   const { metadata, deleteOptions } = object as unknown as Eviction;

@@ -6,7 +6,8 @@ import { type IncludeObject, writeList, writeObject } from '../representation.ts
 import { parseDeleteOptions } from '../request/delete-options.ts';
 import { parseListOptions } from '../request/list-options.ts';
 import { stringParameter } from '../request/query.ts';
-import { parseWriteOptions } from '../request/write-options.ts';
+import { parseApplyOptions, parseWriteOptions, type WriteOptions } from '../request/write-options.ts';
+import { authorizeCreation } from './authorize.ts';
 import type { HttpContext } from './context.ts';
 import { readBody, readOptionalBody, readPatch } from './read-body.ts';
 import { acceptedBy, addWarnings, queryOf, sendJson } from './reply.ts';
@@ -43,21 +44,27 @@ export class ObjectHandlers {
   }
 
   async create(collection: Collection, request: FastifyRequest, reply: FastifyReply): Handled {
-    const options = parseWriteOptions(queryOf(request), 'CreateOptions');
+    const options = writeOptions(request, 'CreateOptions');
     const body = await readBody(this.#context, request);
     return this.#sendWritten(collection, request, reply, 201, this.#context.objects.create(collection, body, options));
   }
 
   async update(target: Target, request: FastifyRequest, reply: FastifyReply): Handled {
-    const options = parseWriteOptions(queryOf(request), 'UpdateOptions');
+    const options = writeOptions(request, 'UpdateOptions');
     const body = await readBody(this.#context, request);
     return this.#sendWritten(target, request, reply, 200, this.#context.objects.update(target, body, options));
   }
 
   async patch(target: Target, request: FastifyRequest, reply: FastifyReply): Handled {
-    const options = parseWriteOptions(queryOf(request), 'PatchOptions');
+    const { objects, authorizer } = this.#context;
     const { type, body } = await readPatch(this.#context, request);
-    return this.#sendWritten(target, request, reply, 200, this.#context.objects.patch(target, type, body, options));
+    if (type === 'apply') {
+      if (target.subresource === undefined && !objects.has(target)) authorizeCreation(target, authorizer);
+      const applied = objects.apply(target, body, parseApplyOptions(queryOf(request)));
+      return this.#sendWritten(target, request, reply, applied.isNew ? 201 : 200, applied);
+    }
+    const options = writeOptions(request, 'PatchOptions');
+    return this.#sendWritten(target, request, reply, 200, objects.patch(target, type, body, options));
   }
 
   async delete(target: Target, request: FastifyRequest, reply: FastifyReply): Handled {
@@ -104,6 +111,10 @@ export class ObjectHandlers {
     const text = writeObject(kind, object, accepted, includeObject(request), this.#context.clock.now());
     return sendJson(request, reply, code, text);
   }
+}
+
+function writeOptions(request: FastifyRequest, kind: string): WriteOptions {
+  return parseWriteOptions(queryOf(request), kind, request.headers['user-agent']);
 }
 
 /** @throws StatusError 400. */

@@ -16,6 +16,8 @@ const formats: ReadonlyMap<string, Format> = new Map([
   [protobufMediaType, 'protobuf'],
 ]);
 
+const openingBrace = 0x7b;
+
 /**
  * The body as plain values. The Content-Type must name one of ours: a form that a foreign web page sends never does.
  *
@@ -35,31 +37,31 @@ export async function readOptionalBody(context: HttpContext, request: FastifyReq
 }
 
 export async function readPatch(
-  { decoder }: HttpContext,
+  context: HttpContext,
   request: FastifyRequest,
-): Promise<{ type: PatchType; body: DecodedBody }> {
-  const mediaType = baseType(request.headers['content-type']);
-  if (mediaType === 'application/apply-patch+yaml') throw serverSideApplyUnsupported();
-  const type = patchTypes.get(mediaType);
+): Promise<{ type: PatchType | 'apply'; body: DecodedBody }> {
+  const type = patchTypes.get(baseType(request.headers['content-type']));
   if (!type) throw unsupportedMediaType([...patchTypes.keys()]);
-  return { type, body: { ...(await decoder.decode(bytesOf(request), 'json')), format: 'json' } };
+  const bytes = bytesOf(request);
+  if (type === 'apply') return { type, body: await readApplied(context, bytes) };
+  return { type, body: { ...(await context.decoder.decode(bytes, 'json')), format: 'json' } };
+}
+
+/** What is applied is YAML, which clients mostly write as JSON: that is read in a tenth of the time. */
+async function readApplied({ decoder }: HttpContext, bytes: Buffer): Promise<DecodedBody> {
+  if (bytes[0] === openingBrace) {
+    try {
+      return { ...(await decoder.decode(bytes, 'json')), format: 'json' };
+    } catch (error) {
+      // It may be YAML all the same, and is told as that when it is not.
+      if (!(error instanceof StatusError && error.code === 400)) throw error;
+    }
+  }
+  return { ...(await decoder.decode(bytes, 'yaml')), format: 'yaml' };
 }
 
 function bytesOf(request: FastifyRequest): Buffer {
   const encoding = request.headers['content-encoding'];
   if (encoding !== undefined && encoding !== 'identity') throw unsupportedMediaType([...bodyTypes]);
   return Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
-}
-
-function serverSideApplyUnsupported(): StatusError {
-  return new StatusError({
-    kind: 'Status',
-    apiVersion: 'v1',
-    metadata: {},
-    status: 'Failure',
-    message:
-      'server-side apply is not supported by mini-kubelet: use client-side apply (kubectl apply without --server-side)',
-    reason: 'UnsupportedMediaType',
-    code: 415,
-  });
 }

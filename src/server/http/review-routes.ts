@@ -47,7 +47,7 @@ export function registerReviewRoutes(app: FastifyInstance, context: ReviewContex
     app.post(pathOf(kind), { config: { resource: kind.plural, access } }, async (request, reply) => {
       const { identity } = request;
       if (!identity) throw unauthorized();
-      const options = parseWriteOptions(queryOf(request), 'CreateOptions');
+      const options = parseWriteOptions(queryOf(request), 'CreateOptions', undefined);
       const body = await readBody(context, request);
       const { object, warnings } = readObject(kind, body, options.fieldValidation);
       const creationTimestamp = new Date(context.clock.now()).toISOString().replace(/\.\d+Z$/, 'Z');

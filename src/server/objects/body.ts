@@ -3,13 +3,17 @@ import * as fieldError from '../../api/field-error.ts';
 import type { KubeObject } from '../../api/meta.ts';
 import { badRequest, invalid, type StatusError } from '../../api/status-error.ts';
 import {
+  checkPartialStructure,
   checkStructure,
   type FieldValidation,
   type StructuralError,
   type StructuralKind,
   structuralFailure,
 } from '../../api/structural.ts';
-import type { AnyKind } from '../representation.ts';
+import type { FieldSchema } from '../fields/field-schema.ts';
+import { listProblems } from '../fields/fields-of.ts';
+import { asJson, type JsonObject } from '../patch/json.ts';
+import { type AnyKind, apiVersionOf } from '../representation.ts';
 
 /** A body that was read, as the decoder gives it. */
 export interface DecodedBody {
@@ -57,6 +61,62 @@ export function readPatched(
   const message = strictDecodingMessage(problems);
   if (message !== undefined) throw refuse(message);
   return { object, warnings: [] };
+}
+
+/**
+ * What is to be applied, in the form in which it is stored: only fields that were given.
+ *
+ * @throws StatusError 400 with every cause. Fields that the kind does not have are refused whatever the validation.
+ */
+export function readApplied(
+  kind: AnyKind,
+  { namespace, name }: { readonly namespace: string | undefined; readonly name: string },
+  body: DecodedBody,
+  fieldValidation: FieldValidation,
+): { part: JsonObject; warnings: readonly string[] } {
+  const { object, errors } = checkPartialStructure(kind, body.value);
+  const [given, expected] = [object.apiVersion, apiVersionOf(kind)];
+  if (errors.length === 0 && given !== expected) {
+    throw badRequest(
+      `Incorrect version specified in apply patch. Specified patch version: ${given ?? ''}, expected: ${expected}`,
+    );
+  }
+  if (errors.length === 0 && object.kind !== kind.kind) {
+    throw badRequest(`the kind in the data (${object.kind ?? ''}) does not match the expected kind (${kind.kind})`);
+  }
+  kind.prepareForApply?.(object as Partial<KubeObject>);
+  const part = asJson(object) as JsonObject;
+  const problems = [
+    ...errors.map(({ kind: cause, field, message }) =>
+      cause === 'unknown-field' ? `.${field}: field not declared in schema` : message,
+    ),
+    ...listProblems(part, kind.schema as FieldSchema),
+  ];
+  if (problems.length > 0) throw notTyped(kind, `${namespace ?? ''}/${name}`, problems, errors);
+  const metadata = part.metadata as JsonObject | undefined;
+  if (metadata && Object.hasOwn(metadata, 'managedFields')) throw badRequest('metadata.managedFields must be nil');
+  if (fieldValidation === 'Ignore') return { part, warnings: [] };
+  if (fieldValidation === 'Warn') return { part, warnings: body.duplicates };
+  if (body.duplicates.length === 0) return { part, warnings: [] };
+  throw badRequest(`error strict decoding YAML: ${body.duplicates.join(', ')}`);
+}
+
+/** In the words of structured-merge-diff. */
+function notTyped(
+  kind: AnyKind,
+  name: string,
+  problems: readonly string[],
+  errors: readonly StructuralError[],
+): StatusError {
+  const shown = problems.length === 1 ? problems[0] : `errors:\n  ${problems.join('\n  ')}`;
+  const subject = `${name}; ${apiVersionOf(kind)}, Kind=${kind.kind}`;
+  return badRequest(`failed to create typed patch object (${subject}): ${shown}`, {
+    causes: errors.map(({ field, message, kind: cause }) => ({
+      reason: cause === 'type' ? 'FieldValueTypeInvalid' : 'UnknownField',
+      message,
+      field,
+    })),
+  });
 }
 
 function check(

@@ -28,7 +28,7 @@ export function setNewMetadata(object: KubeObject, identity: NewIdentity): void 
   metadata.creationTimestamp = new Date(identity.now).toISOString().replace(/\.\d+Z$/, 'Z');
   delete metadata.deletionTimestamp;
   delete metadata.deletionGracePeriodSeconds;
-  dropUnkept(object);
+  delete metadata.selfLink;
 }
 
 /** Brings back what an update cannot change, in place on next. @throws StatusError Conflict when it is of another state. */
@@ -56,7 +56,7 @@ export function keepSystemMetadata(kind: AnyKind, next: KubeObject, current: Kub
   ] as const) {
     copyField(metadata, current.metadata, field);
   }
-  dropUnkept(next);
+  delete metadata.selfLink;
 }
 
 /** The URL says which object is meant; what the body says may be missing but not different. */
@@ -78,12 +78,6 @@ function checkNamespace(given: string | undefined, wanted: string | undefined): 
   if (given && given !== (wanted ?? '')) {
     throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
   }
-}
-
-/** No history of field owners is kept, so none is stored; selfLink has not been written by Kubernetes since 1.24. */
-function dropUnkept(object: KubeObject): void {
-  delete object.metadata.managedFields;
-  delete object.metadata.selfLink;
 }
 
 function copyField<T extends object, K extends keyof T>(to: T, from: T, field: K): void {

@@ -1,21 +1,24 @@
 import { randomInt, randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
+import type { FieldError } from '../../api/field-error.ts';
 import type { UpdateRules } from '../../api/kind.ts';
 import { namespaceKind } from '../../api/kinds.ts';
-import type { KubeObject, ListMeta, Status } from '../../api/meta.ts';
+import type { KubeObject, ListMeta, ManagedFieldsEntry, Status } from '../../api/meta.ts';
 import { parseFieldSelector, parseLabelSelector } from '../../api/selectors.ts';
-import { alreadyExists, expired, invalid, methodNotAllowed, notFound } from '../../api/status-error.ts';
+import { alreadyExists, conflict, expired, invalid, methodNotAllowed, notFound } from '../../api/status-error.ts';
 import { parseResourceVersion } from '../../store/resource-version.ts';
 import { tooLargeResourceVersion } from '../../store/statuses.ts';
 import type { Clock } from '../../util/clock.ts';
+import { isReset, managedFieldsProblems } from '../fields/managed-fields.ts';
 import type { Identity } from '../identity.ts';
 import { applyPatch, type PatchType } from '../patch/apply-patch.ts';
 import type { AnyKind } from '../representation.ts';
 import type { DeleteOptions } from '../request/delete-options.ts';
 import type { ListOptions } from '../request/list-options.ts';
-import type { WriteOptions } from '../request/write-options.ts';
-import { type DecodedBody, readObject, readPatched } from './body.ts';
+import type { ApplyOptions, WriteOptions } from '../request/write-options.ts';
+import { type DecodedBody, readApplied, readObject, readPatched } from './body.ts';
 import { readContinueToken, writeContinueToken } from './continue-token.ts';
+import { applyPart, managedAfterUpdate, type Writer } from './field-management.ts';
 import { checkNamesMatch, keepSystemMetadata, setNewMetadata } from './metadata.ts';
 import { checkNotTerminating } from './namespace-deletion.ts';
 import { type Strategy, type StrategyContext, strategyFor } from './strategies.ts';
@@ -37,6 +40,12 @@ export type Collection = Pick<Target, 'kind' | 'namespace' | 'requester'>;
 export interface Written {
   readonly object: KubeObject;
   readonly warnings: readonly string[];
+}
+
+/** An object on its way to be stored; with managedFields: who manages it is known already. */
+interface Made {
+  readonly object: KubeObject;
+  readonly managedFields?: ManagedFieldsEntry[] | undefined;
 }
 
 const emptyObject: KubeObject & Record<string, unknown> = {
@@ -74,6 +83,10 @@ export class ObjectApi {
     return object;
   }
 
+  has({ kind, namespace, name }: Target): boolean {
+    return this.#objects.get(kind, namespace, name) !== undefined;
+  }
+
   /** @throws StatusError 410 or 504 when the wanted resourceVersion is not the present one. */
   list({ kind, namespace }: Collection, options: ListOptions): { items: KubeObject[]; metadata: ListMeta } {
     const filter = selectorFilter(kind, options);
@@ -96,30 +109,20 @@ export class ObjectApi {
 
   create({ kind, namespace, requester }: Collection, body: DecodedBody, options: WriteOptions): Written {
     const { object, warnings } = readObject(kind, body, options.fieldValidation);
-    const now = this.#clock.now();
-    kind.prepareForCreate(object);
-    this.#name(kind, object, namespace, now);
-    if (namespace !== undefined) {
-      const there = this.#context.store.get(namespaceKind, undefined, namespace);
-      if (!there) throw notFound(namespaceKind, namespace);
-      checkNotTerminating(there, kind, (object.metadata.name ?? '').slice(0, maxShownName));
-    }
-    kind.applyDefaults(object);
-    const strategy = this.#strategy(kind);
-    strategy.complete(object);
-    const errors = [...kind.validateCreate(object), ...strategy.validate(object)];
-    if (errors.length > 0) throw invalid(kind, (object.metadata.name ?? '').slice(0, maxShownName), errors);
-    const advice = strategy.admit(object, undefined, requester);
-    if (!options.dryRun) return { object: this.#objects.create(kind, object), warnings: [...warnings, ...advice] };
-    if (this.#objects.get(kind, namespace, object.metadata.name)) throw alreadyExists(kind, object.metadata.name);
-    return { object, warnings: [...warnings, ...advice] };
+    const written = this.#add({ kind, namespace, requester }, object, options, () => {
+      // As the client means it: what the server decides is nobody's.
+      const meant = structuredClone(object);
+      kind.applyDefaults(meant);
+      return (writer) => managedAfterUpdate(kind, undefined, meant, writer);
+    });
+    return { object: written.object, warnings: [...warnings, ...written.warnings] };
   }
 
   update(target: Target, body: DecodedBody, options: WriteOptions): Written {
     const { kind, namespace, name } = target;
     const { object, warnings } = readObject(kind, body, options.fieldValidation);
     checkNamesMatch(object, namespace, name);
-    const written = this.#replace(target, options, () => object);
+    const written = this.#replace(target, options, () => ({ object }));
     return { object: written.object, warnings: [...warnings, ...written.warnings] };
   }
 
@@ -131,9 +134,35 @@ export class ObjectApi {
       const typed = readPatched(kind, name, patched, body.duplicates, options.fieldValidation);
       warnings = typed.warnings;
       checkNamesMatch(typed.object, namespace, name);
-      return typed.object;
+      return { object: typed.object };
     });
     return { object: written.object, warnings: [...warnings, ...written.warnings] };
+  }
+
+  /** Server-side apply: also makes the object when there is none. */
+  apply(target: Target, body: DecodedBody, options: ApplyOptions): Written & { readonly isNew: boolean } {
+    const { kind, namespace, name, subresource, requester } = target;
+    const { part, warnings } = readApplied(kind, target, body, options.fieldValidation);
+    const current = this.#objects.get(kind, namespace, name);
+    const make = (present: KubeObject | undefined): Made =>
+      applyPart(kind, present, part, { ...this.#writer(options, subresource), force: options.force }, (merged) => {
+        const { object } = readPatched(kind, name, merged, [], 'Ignore');
+        checkNamesMatch(object, namespace, name);
+        return object;
+      });
+    if (current) {
+      const written = this.#replace(target, options, make);
+      return { ...written, warnings: [...warnings, ...written.warnings], isNew: false };
+    }
+    if (subresource !== undefined || !kind.verbs.includes('create')) throw notFound(kind, name);
+    const { object, managedFields } = make(undefined);
+    const { uid } = object.metadata;
+    if (uid) {
+      const why = `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`;
+      throw conflict(kind, name, why);
+    }
+    const written = this.#add({ kind, namespace, requester }, object, options, () => () => managedFields);
+    return { ...written, warnings: [...warnings, ...written.warnings], isNew: true };
   }
 
   delete(target: Target, options: DeleteOptions): KubeObject | Status {
@@ -152,23 +181,63 @@ export class ObjectApi {
     return items;
   }
 
-  #replace(target: Target, options: WriteOptions, make: (current: KubeObject) => KubeObject): Written {
+  /** @param managers looks at the object as it came, and tells in the end who manages it. */
+  #add(
+    { kind, namespace, requester }: Collection,
+    object: KubeObject,
+    options: WriteOptions,
+    managers: () => (writer: Writer) => ManagedFieldsEntry[] | undefined,
+  ): Written {
+    const { store } = this.#context;
+    const managed = managers();
+    kind.prepareForCreate(object);
+    this.#name(kind, object, namespace, this.#clock.now());
+    const shownName = (object.metadata.name ?? '').slice(0, maxShownName);
+    if (namespace !== undefined) {
+      const there = store.get(namespaceKind, undefined, namespace);
+      if (!there) throw notFound(namespaceKind, namespace);
+      checkNotTerminating(there, kind, shownName);
+    }
+    kind.applyDefaults(object);
+    const strategy = this.#strategy(kind);
+    strategy.complete(object);
+    const errors = [...kind.validateCreate(object), ...strategy.validate(object), ...askedManagersProblems(object)];
+    if (errors.length > 0) throw invalid(kind, shownName, errors);
+    const warnings = strategy.admit(object, undefined, requester);
+    setManagedFields(object, managed(this.#writer(options, undefined)));
+    if (!options.dryRun) return { object: this.#objects.create(kind, object), warnings };
+    if (this.#objects.get(kind, namespace, object.metadata.name)) throw alreadyExists(kind, object.metadata.name);
+    return { object, warnings };
+  }
+
+  #replace(target: Target, options: WriteOptions, make: (current: KubeObject) => Made): Written {
     const { kind, namespace, name, subresource, requester } = target;
     let warnings: readonly string[] = [];
     const mutate = (current: KubeObject): KubeObject => {
-      const next = make(current);
+      const made = make(current);
+      const next = made.object;
       keepSystemMetadata(kind, next, current);
+      if (subresource !== undefined) delete next.metadata.managedFields;
       const rules = updateRules(kind, subresource);
       rules.prepareForUpdate(next, current);
       kind.applyDefaults(next);
-      const errors = rules.validateUpdate(next, current);
+      const errors = [...rules.validateUpdate(next, current), ...askedManagersProblems(next)];
       if (errors.length > 0) throw invalid(kind, name, errors);
       if (subresource !== 'status') warnings = this.#strategy(kind).admit(next, current, requester);
+      const writer = this.#writer(options, subresource);
+      setManagedFields(
+        next,
+        'managedFields' in made ? made.managedFields : managedAfterUpdate(kind, current, next, writer),
+      );
       raiseGeneration(next, current);
       return next;
     };
     const object = options.dryRun ? mutate(this.get(target)) : this.#objects.update(kind, namespace, name, mutate);
     return { object, warnings };
+  }
+
+  #writer({ fieldManager }: WriteOptions, subresource: string | undefined): Writer {
+    return { fieldManager, subresource, now: this.#now() };
   }
 
   #name(kind: AnyKind, object: KubeObject, namespace: string | undefined, now: number): void {
@@ -189,6 +258,16 @@ export class ObjectApi {
   #strategy(kind: AnyKind): Strategy {
     return strategyFor(kind, this.#context);
   }
+}
+
+function setManagedFields({ metadata }: KubeObject, managedFields: ManagedFieldsEntry[] | undefined): void {
+  if (managedFields) metadata.managedFields = managedFields;
+  else delete metadata.managedFields;
+}
+
+/** What is wrong with the managers that a client wants to set itself. */
+function askedManagersProblems({ metadata: { managedFields } }: KubeObject): FieldError[] {
+  return managedFields === undefined || isReset(managedFields) ? [] : managedFieldsProblems(managedFields);
 }
 
 function updateRules(kind: AnyKind, subresource: string | undefined): UpdateRules<KubeObject> {

@@ -9,11 +9,12 @@ import { applyStrategicMergePatch } from './strategic-merge-patch.ts';
 
 export type PatchType = 'json' | 'merge' | 'strategic';
 
-/** By media type. */
-export const patchTypes: ReadonlyMap<string, PatchType> = new Map([
+/** By media type. Server-side apply is no patch of a document: it goes by who manages what (fields/). */
+export const patchTypes: ReadonlyMap<string, PatchType | 'apply'> = new Map([
   ['application/json-patch+json', 'json'],
   ['application/merge-patch+json', 'merge'],
   ['application/strategic-merge-patch+json', 'strategic'],
+  ['application/apply-patch+yaml', 'apply'],
 ]);
 
 const reasons = { 400: 'BadRequest', 413: 'RequestEntityTooLarge', 422: 'Invalid' } as const;

@@ -39,3 +39,8 @@ export function jsonEqual(left: Json, right: Json): boolean {
     })
   );
 }
+
+/** A copy as it is stored: without undefined members, and maps like all other objects. */
+export function asJson(value: object): Json {
+  return JSON.parse(JSON.stringify(value));
+}

@@ -1,21 +1,53 @@
 import * as fieldError from '../../api/field-error.ts';
 import { invalid } from '../../api/status-error.ts';
 import type { FieldValidation } from '../../api/structural.ts';
-import { listParameter, type Query, stringParameter } from './query.ts';
+import { booleanParameter, isGiven, listParameter, type Query, stringParameter } from './query.ts';
 
 /** What create, update and patch have in common. */
 export interface WriteOptions {
   readonly dryRun: boolean;
   readonly fieldValidation: FieldValidation;
+  /** The name of the tool that writes. */
+  readonly fieldManager: string;
 }
+
+export interface ApplyOptions extends WriteOptions {
+  /** Takes fields from other managers. */
+  readonly force: boolean;
+}
+
+const maxManagerLength = 128;
 
 /**
  * @param kind of the options in error texts: CreateOptions, UpdateOptions, PatchOptions.
+ * @param userAgent names the tool when the query does not.
  * @throws StatusError 422.
  */
-export function parseWriteOptions(query: Query, kind: string): WriteOptions {
+export function parseWriteOptions(query: Query, kind: string, userAgent: string | undefined): WriteOptions {
+  const force =
+    kind === 'PatchOptions' && isGiven(query, 'force')
+      ? [fieldError.forbidden('force', 'may not be specified for non-apply patch')]
+      : [];
+  const fieldManager = stringParameter(query, 'fieldManager') ?? managerOfAgent(userAgent);
+  return { ...parseOptions(query, kind, force), fieldManager };
+}
+
+/** @throws StatusError 400, 422. */
+export function parseApplyOptions(query: Query): ApplyOptions {
+  const fieldManager = stringParameter(query, 'fieldManager');
+  const force = booleanParameter(query, 'force');
+  const missing =
+    fieldManager === undefined ? [fieldError.required('fieldManager', 'is required for apply patch')] : [];
+  return { ...parseOptions(query, 'PatchOptions', missing), fieldManager: fieldManager ?? '', force };
+}
+
+function parseOptions(
+  query: Query,
+  kind: string,
+  further: readonly fieldError.FieldError[],
+): Pick<WriteOptions, 'dryRun' | 'fieldValidation'> {
   const fieldValidation = stringParameter(query, 'fieldValidation') ?? 'Warn';
-  const errors = [...checkDryRun(listParameter(query, 'dryRun')), ...checkFieldManager(query)];
+  const errors = [...checkDryRun(listParameter(query, 'dryRun')), ...further, ...checkFieldManager(query)];
   if (!isFieldValidation(fieldValidation)) {
     errors.push(fieldError.notSupported('fieldValidation', fieldValidation, ['', 'Ignore', 'Strict', 'Warn']));
   }
@@ -29,13 +61,18 @@ export function checkDryRun(values: readonly string[]): fieldError.FieldError[] 
   return values.filter((value) => value !== 'All').map((value) => fieldError.notSupported('dryRun', value, ['All']));
 }
 
-/** The name of the tool that writes is accepted and checked, though nothing is kept of it. */
 function checkFieldManager(query: Query): fieldError.FieldError[] {
   const manager = stringParameter(query, 'fieldManager') ?? '';
-  if (manager.length > 128) return [fieldError.tooLong('fieldManager', 128)];
+  if (manager.length > maxManagerLength) return [fieldError.tooLong('fieldManager', maxManagerLength)];
   return /^\P{C}*$/u.test(manager)
     ? []
     : [fieldError.invalid('fieldManager', manager, 'should only contain printable characters')];
+}
+
+/** `kubectl` of `kubectl/v1.36.0 (linux/amd64) kubernetes/1234567`. */
+function managerOfAgent(userAgent = ''): string {
+  const [product = ''] = userAgent.split('/', 1);
+  return product.replaceAll(/\p{C}/gu, '').slice(0, maxManagerLength) || 'unknown';
 }
 
 function isFieldValidation(text: string): text is FieldValidation {

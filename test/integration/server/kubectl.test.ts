@@ -155,7 +155,6 @@ t.test('mistakes are explained', async (t) => {
       'metadata.name: Invalid value: "We_b"',
     ],
     ['an unknown namespace', ['apply', '-n', 'nowhere', '-f', '-'], webManifest, 'namespaces "nowhere" not found'],
-    ['server-side apply', ['apply', '--server-side', '-f', '-'], webManifest, 'server-side apply is not supported'],
     [
       'a field that cannot be selected by',
       ['get', 'pods', '--field-selector=spec.color=red'],

@@ -316,3 +316,20 @@ t.test('impersonation takes the right to it, and then counts alone', async (t) =
   const masters = { 'impersonate-user': 'x', 'impersonate-group': 'system:masters' };
   t.equal((await as('actor', 'GET', podsOf('a'), undefined, masters)).code, 403, 'groups take a right of their own');
 });
+
+t.test('whoever applies what is not there needs the right to make it', async (t) => {
+  const { as } = await startRbac(t);
+  const rules = [{ apiGroups: [''], resources: ['configmaps'], verbs: ['patch', 'get'] }];
+  await as('admin', 'POST', `${rbac}/namespaces/a/roles`, { metadata: { name: 'changer' }, rules });
+  await as('admin', 'POST', `${rbac}/namespaces/a/rolebindings`, {
+    metadata: { name: 'changer' },
+    subjects: [{ kind: 'User', name: 'joe' }],
+    roleRef: { kind: 'Role', name: 'changer' },
+  });
+  const url = '/api/v1/namespaces/a/configmaps/settings?fieldManager=joe';
+  const config = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'settings' }, data: { a: '1' } };
+  const apply = (user: string) => as(user, 'PATCH', url, config, { 'content-type': 'application/apply-patch+yaml' });
+  t.match((await apply('joe')).body, { code: 403, message: /cannot create resource "configmaps"/ });
+  t.equal((await apply('admin')).code, 201);
+  t.equal((await apply('joe')).code, 200);
+});

@@ -55,7 +55,6 @@ t.test('what a client may not set it does not set', async (t) => {
         deletionGracePeriodSeconds: 5,
         generation: 7,
         selfLink: '/x',
-        managedFields: [{ manager: 'x', operation: 'Update', apiVersion: 'v1' }],
       },
       status: { phase: 'Succeeded', podIP: '10.0.0.1' },
     }),
@@ -63,7 +62,7 @@ t.test('what a client may not set it does not set', async (t) => {
   t.equal(created.code, 201);
   const { metadata, status } = created.body;
   t.match(metadata, { uid: uuid, creationTimestamp: time, generation: 1 });
-  for (const field of ['deletionTimestamp', 'deletionGracePeriodSeconds', 'selfLink', 'managedFields']) {
+  for (const field of ['deletionTimestamp', 'deletionGracePeriodSeconds', 'selfLink']) {
     t.notOk(field in metadata, field);
   }
   t.equal(status.phase, 'Pending');
@@ -294,7 +293,6 @@ t.test('patches of every kind', async (t) => {
     ],
     ['application/strategic-merge-patch+json', { metadata: { labels: { $patch: 'burn' } } }, { code: 400 }],
     ['application/strategic-merge-patch+json', { spec: { containers: [{ image: 'x' }] } }, { code: 400 }],
-    ['application/apply-patch+yaml', { metadata: {} }, { code: 415, message: /server-side apply is not supported/ }],
     ['application/json', {}, { code: 415, reason: 'UnsupportedMediaType' }],
   ];
   for (const [type, body, expected, query] of refusals) {
@@ -432,7 +430,7 @@ t.test('tables and metadata for those who ask for them', async (t) => {
   const metadata = { accept: 'application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io' };
   const partial = (await request('GET', podsUrl, undefined, metadata)).body;
   t.match(partial, { kind: 'PartialObjectMetadataList', items: [{ kind: 'PartialObjectMetadata' }] });
-  t.notMatch(JSON.stringify(partial), 'containers');
+  t.notMatch(JSON.stringify(partial), '"spec"');
   t.equal((await request('GET', podsUrl, undefined, { accept: 'text/html' })).code, 406);
 });
 

@@ -5,7 +5,7 @@ import { parseDeleteOptions } from '../../../../src/server/request/delete-option
 import { parseListOptions } from '../../../../src/server/request/list-options.ts';
 import { negotiate } from '../../../../src/server/request/media-type.ts';
 import { booleanParameter, type Query } from '../../../../src/server/request/query.ts';
-import { parseWriteOptions } from '../../../../src/server/request/write-options.ts';
+import { parseApplyOptions, parseWriteOptions } from '../../../../src/server/request/write-options.ts';
 
 function statusOf(action: () => unknown): Status {
   try {
@@ -99,20 +99,49 @@ t.test('list options that contradict each other are refused by name', async (t) 
 });
 
 t.test('write options', async (t) => {
-  t.same(parseWriteOptions({}, 'CreateOptions'), { dryRun: false, fieldValidation: 'Warn' });
-  t.same(parseWriteOptions({ dryRun: 'All', fieldValidation: 'Strict', fieldManager: 'kubectl' }, 'CreateOptions'), {
+  t.same(parseWriteOptions({}, 'CreateOptions', undefined), {
+    dryRun: false,
+    fieldValidation: 'Warn',
+    fieldManager: 'unknown',
+  });
+  const query = { dryRun: 'All', fieldValidation: 'Strict', fieldManager: 'kubectl' };
+  t.same(parseWriteOptions(query, 'CreateOptions', 'curl/8'), {
     dryRun: true,
     fieldValidation: 'Strict',
+    fieldManager: 'kubectl',
   });
   for (const [query, field] of [
     [{ dryRun: 'Some' }, 'dryRun'],
     [{ fieldValidation: 'strict' }, 'fieldValidation'],
     [{ fieldManager: 'x'.repeat(129) }, 'fieldManager'],
     [{ fieldManager: 'a\nb' }, 'fieldManager'],
+    [{ force: 'true' }, 'force'],
   ] as const) {
-    const status = statusOf(() => parseWriteOptions(query, 'PatchOptions'));
+    const status = statusOf(() => parseWriteOptions(query, 'PatchOptions', undefined));
     t.match(status, { code: 422, details: { kind: 'PatchOptions', causes: [{ field }] } }, JSON.stringify(query));
   }
+});
+
+t.test('who names no field manager goes by its user agent', async (t) => {
+  for (const [agent, manager] of [
+    ['kubectl/v1.36.0 (linux/amd64) kubernetes/1234567', 'kubectl'],
+    ['curl', 'curl'],
+    ['', 'unknown'],
+    ['a\u0007b/1', 'ab'],
+    [`${'x'.repeat(200)}/1`, 'x'.repeat(128)],
+  ] as const) {
+    t.equal(parseWriteOptions({}, 'UpdateOptions', agent).fieldManager, manager, agent);
+  }
+});
+
+t.test('who applies names its field manager, and may force', async (t) => {
+  t.match(parseApplyOptions({ fieldManager: 'me', force: 'true' }), { fieldManager: 'me', force: true });
+  t.match(parseApplyOptions({ fieldManager: 'me' }), { force: false });
+  const status = statusOf(() => parseApplyOptions({}));
+  t.match(status, {
+    code: 422,
+    message: 'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch',
+  });
 });
 
 t.test('delete options come from the body, or from the query when there is none', async (t) => {
