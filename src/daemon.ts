@@ -22,6 +22,7 @@ import { nodeResources } from './node/allocatable.ts';
 import { readCapacity } from './node/capacity.ts';
 import { readHostIPs } from './node/host-ip.ts';
 import { Logind } from './node/logind.ts';
+import { matchesNodeSelector } from './node/node-affinity.ts';
 import { readMachineInfo } from './node/node-info.ts';
 import { NodeLease } from './node/node-lease.ts';
 import { NodeShutdown } from './node/node-shutdown.ts';
@@ -54,6 +55,7 @@ import { ManifestSource } from './sources/manifest-dir.ts';
 import { StaticObjects } from './sources/static-objects.ts';
 import { StaticPods } from './sources/static-pods.ts';
 import { registerProcessMetrics } from './stats/process-metrics.ts';
+import { VolumeBinder } from './storage/volume-binder.ts';
 import { Store } from './store/store.ts';
 import { ServiceAccountTokens } from './tokens/service-account-tokens.ts';
 import { openTokenSigner } from './tokens/token-signer.ts';
@@ -143,6 +145,7 @@ class MiniKubelet implements Daemon {
   #cgroups: CgroupManager | undefined;
   #logRotator: LogRotator | undefined;
   #tokens: ServiceAccountTokens | undefined;
+  #binder: VolumeBinder | undefined;
   readonly #idleCollector: IdleCollector;
   #relistTimer: NodeJS.Timeout | undefined;
   #settling: Promise<void> = Promise.resolve();
@@ -235,6 +238,8 @@ class MiniKubelet implements Daemon {
     await this.#nodeStatus.start();
     this.#arrivals.start();
     this.#scheduler.start();
+    this.#binder = this.#makeBinder();
+    this.#binder.start();
     const { podLogsDir } = this.#config;
     const podApi = new PodApi({
       store: this.#store,
@@ -273,6 +278,7 @@ class MiniKubelet implements Daemon {
     await this.#server?.stop();
     this.#scheduler.stop();
     this.#arrivals.stop();
+    await this.#binder?.stop();
     clearInterval(this.#relistTimer);
     await this.#logRotator?.stop();
     await this.#monitor.stop();
@@ -408,7 +414,21 @@ class MiniKubelet implements Daemon {
     this.#background(work, 'could not look for left-overs of pods');
   }
 
-  // ---- API, manifests, node ----
+  // ---- API, manifests, storage, node ----
+
+  #makeBinder(): VolumeBinder {
+    const { nodeName: name, localVolumesDirectory } = this.#config;
+    const labels = () => this.#store.get(nodeKind, undefined, name)?.metadata.labels ?? {};
+    return new VolumeBinder({
+      store: this.#store,
+      recorder: this.#recorder,
+      clock: systemClock,
+      logger: this.#logger,
+      nodeName: name,
+      matchesNode: (selector) => matchesNodeSelector(selector, { name, labels: labels() }),
+      directory: localVolumesDirectory,
+    });
+  }
 
   #makeServer(podApi: PodApi, usage: UsageSource): ApiServer {
     const { stateDirectory, kubeconfigPath, socketPath, enableServer, address, port } = this.#config;

@@ -35,6 +35,7 @@ import type { CriClient } from './runtime/cri-client.ts';
 import { HealthClient } from './runtime/health-client.ts';
 import type { PodCache } from './runtime/pod-cache.ts';
 import { handlerFeatures, type RuntimeMonitor } from './runtime/runtime-monitor.ts';
+import { claimedVolume } from './storage/claimed-volume.ts';
 import type { Store } from './store/store.ts';
 import type { ServiceAccountTokens } from './tokens/service-account-tokens.ts';
 import { systemClock } from './util/clock.ts';
@@ -191,6 +192,7 @@ function makeVolumes({ config, logger, store, machine, tokens }: PodParts): Volu
       token: (wish) => tokens.ofPod(pod, wish),
       tokensDueAtMs: () => tokens.dueAtMs(pod.metadata.uid),
     }),
+    claimedVolume: (pod, volume) => claimedVolume(store, pod, volume),
     clock: systemClock,
   });
 }

@@ -17,13 +17,15 @@ export interface ConfigReferences {
   readonly secrets: ReadonlySet<string>;
   /** The account whose token is in a volume. */
   readonly serviceAccounts: ReadonlySet<string>;
+  readonly claims: ReadonlySet<string>;
 }
 
-/** PURE. The ConfigMaps, Secrets and service accounts that a pod's containers and volumes are made from, whether they exist or not. */
-export function configReferences({ spec }: Pod): ConfigReferences {
+/** PURE. The ConfigMaps, Secrets, service accounts and claims that a pod's containers and volumes are made from, whether they exist or not. */
+export function configReferences({ metadata, spec }: Pod): ConfigReferences {
   const configMaps = new Set<string>();
   const secrets = new Set<string>();
   const serviceAccounts = new Set<string>();
+  const claims = new Set<string>();
   const note = (names: Set<string>, name: string | undefined) => {
     if (name) names.add(name);
   };
@@ -37,7 +39,8 @@ export function configReferences({ spec }: Pod): ConfigReferences {
       note(secrets, valueFrom?.secretKeyRef?.name);
     }
   }
-  for (const { configMap, secret, projected } of spec.volumes ?? []) {
+  for (const { name, configMap, secret, projected, persistentVolumeClaim, ephemeral } of spec.volumes ?? []) {
+    note(claims, ephemeral ? `${metadata.name}-${name}` : persistentVolumeClaim?.claimName);
     note(configMaps, configMap?.name);
     note(secrets, secret?.secretName);
     for (const source of projected?.sources ?? []) {
@@ -46,5 +49,5 @@ export function configReferences({ spec }: Pod): ConfigReferences {
       if (source.serviceAccountToken) note(serviceAccounts, spec.serviceAccountName || 'default');
     }
   }
-  return { configMaps, secrets, serviceAccounts };
+  return { configMaps, secrets, serviceAccounts, claims };
 }

@@ -7,6 +7,8 @@ import { leaseKind as lease } from './lease-kind.ts';
 import type { KubeObject } from './meta.ts';
 import { namespaceKind as namespace } from './namespace-kind.ts';
 import { nodeKind as node } from './node-kind.ts';
+import { persistentVolumeClaimKind as persistentVolumeClaim } from './persistent-volume-claim-kind.ts';
+import { persistentVolumeKind as persistentVolume } from './persistent-volume-kind.ts';
 import { podDisruptionBudgetKind as podDisruptionBudget } from './pod-disruption-budget-kind.ts';
 import { createPodKind, type PodKindOptions } from './pod-kind.ts';
 import { priorityClassKind as priorityClass } from './priority-class-kind.ts';
@@ -15,6 +17,7 @@ import { runtimeClassKind as runtimeClass } from './runtime-class-kind.ts';
 import { secretKind as secret } from './secret-kind.ts';
 import { serviceAccountKind as serviceAccount } from './service-account-kind.ts';
 import { serviceKind as service } from './service-kind.ts';
+import { storageClassKind as storageClass } from './storage-class-kind.ts';
 
 /** The kinds that this daemon serves. */
 
@@ -34,6 +37,9 @@ export const priorityClassKind = priorityClass;
 export const leaseKind = lease;
 export const eventV1Kind = eventV1;
 export const podDisruptionBudgetKind = podDisruptionBudget;
+export const persistentVolumeKind = persistentVolume;
+export const persistentVolumeClaimKind = persistentVolumeClaim;
+export const storageClassKind = storageClass;
 
 /** All kinds, with what the configuration and the host allow pods to have. */
 export function kindsFor(options: PodKindOptions): readonly KindDefinition<KubeObject>[] {
@@ -57,6 +63,9 @@ export function kindsFor(options: PodKindOptions): readonly KindDefinition<KubeO
     clusterRoleKind,
     clusterRoleBindingKind,
     podDisruptionBudget,
+    persistentVolume,
+    persistentVolumeClaim,
+    storageClass,
   ] as readonly KindDefinition<KubeObject>[];
 }
 

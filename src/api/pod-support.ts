@@ -30,7 +30,17 @@ interface Unsupported {
 const later = 'not supported by mini-kubelet yet';
 
 /** Only these come without a daemon of their own. */
-const volumeSources = ['name', 'emptyDir', 'hostPath', 'configMap', 'secret', 'downwardAPI', 'projected'];
+const volumeSources = [
+  'name',
+  'emptyDir',
+  'hostPath',
+  'configMap',
+  'secret',
+  'downwardAPI',
+  'projected',
+  'persistentVolumeClaim',
+  'ephemeral',
+];
 const projections = ['configMap', 'secret', 'downwardAPI', 'serviceAccountToken'];
 
 const oneOf =

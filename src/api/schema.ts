@@ -219,6 +219,15 @@ export function policyObject<P extends TProperties>(
   return namedObject(`io.k8s.api.policy.v1.${name}`, properties, options);
 }
 
+/** An object of storage.k8s.io/v1. */
+export function storageObject<P extends TProperties>(
+  name: string,
+  properties: P,
+  options: ObjectOptions = {},
+): TObject<P> {
+  return namedObject(`io.k8s.api.storage.v1.${name}`, properties, options);
+}
+
 /** An object of authentication.k8s.io/v1 or authorization.k8s.io/v1. */
 export function reviewObject<P extends TProperties>(
   group: 'authentication' | 'authorization',

@@ -89,8 +89,11 @@ export async function loadConfig(options: LoadOptions = {}): Promise<{ settings:
   problems.push(...ofProviders);
   if (problems.length > 0) throw new ConfigError(problems);
   const config = { ...toConfig(settings, host), credentialProviders: providers };
-  const { nodeName, socketPath, maxConcurrentPodWorkers } = config;
-  return { settings: { ...settings, nodeName, socketPath, maxConcurrentPodWorkers }, config };
+  const { nodeName, socketPath, localVolumesDirectory, maxConcurrentPodWorkers } = config;
+  return {
+    settings: { ...settings, nodeName, socketPath, localVolumesDirectory, maxConcurrentPodWorkers },
+    config,
+  };
 }
 
 /** Merges maps by key, and replaces everything else. */
@@ -193,6 +196,7 @@ export function toConfig(settings: Settings, host: HostFacts): Config {
     maxParallelImagePulls: serializeImagePulls ? 1 : settings.maxParallelImagePulls,
     // Making a pod keeps a core busy; many more at once only make each of them slower (bench/).
     maxConcurrentPodWorkers: settings.maxConcurrentPodWorkers || Math.min(2 * host.cpuCount, 64),
+    localVolumesDirectory: settings.localVolumesDirectory || join(settings.stateDirectory, 'volumes'),
     socketPath: settings.socketPath === '' ? join(settings.runDirectory, 'api.sock') : settings.socketPath,
   };
 }

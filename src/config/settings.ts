@@ -141,6 +141,11 @@ export const settingsSchema = Type.Object(
     ),
     eventTTL: text('1h', 'duration', 'how long events are kept', { minimumMs: 1000 }),
 
+    localVolumesDirectory: text(
+      '',
+      'path-or-empty',
+      'where volumes for claims are made; empty: volumes in the state directory',
+    ),
     stateDirectory: text('/var/lib/mini-kubelet', 'path', 'objects, volumes, keys', { flag: 'state-dir' }),
     runDirectory: text('/run/mini-kubelet', 'path', 'socket and other files until the next boot', { flag: 'run-dir' }),
     socketPath: text('', 'path-or-empty', 'unix socket of the API; empty: api.sock in the run directory', {

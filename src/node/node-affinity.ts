@@ -1,4 +1,4 @@
-import type { NodeSelectorRequirement, NodeSelectorTerm, Pod } from '../api/pod.ts';
+import type { NodeSelector, NodeSelectorRequirement, NodeSelectorTerm, Pod } from '../api/pod.ts';
 
 /**
  * Whether a pod's nodeSelector and its required node affinity let it run here. Preferences do not count. PURE
@@ -9,7 +9,15 @@ export function matchesNode(pod: Pod, node: { name: string; labels: Readonly<Rec
     if (labelOf(node.labels, key) !== value) return false;
   }
   const required = pod.spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
-  return required === undefined || required.nodeSelectorTerms.some((term) => matchesTerm(term, node));
+  return required === undefined || matchesNodeSelector(required, node);
+}
+
+/** Whether any of the terms lets it be this node. PURE. */
+export function matchesNodeSelector(
+  { nodeSelectorTerms }: NodeSelector,
+  node: { name: string; labels: Readonly<Record<string, string>> },
+): boolean {
+  return nodeSelectorTerms.some((term) => matchesTerm(term, node));
 }
 
 /** A term without a requirement matches nothing, not everything. */

@@ -1,5 +1,5 @@
 import { type ConfigReferences, configReferences } from '../api/config-sources.ts';
-import { configMapKind, podKind, secretKind, serviceAccountKind } from '../api/kinds.ts';
+import { configMapKind, persistentVolumeClaimKind, podKind, secretKind, serviceAccountKind } from '../api/kinds.ts';
 import type { KubeObject } from '../api/meta.ts';
 import type { Pod, PodStatus } from '../api/pod.ts';
 import { nodeShutdownStatus } from './node-shutdown-status.ts';
@@ -55,6 +55,9 @@ export class PodManager {
       store.watch(secretKind, { resourceVersion }, ({ object }) => this.#sourceChanged('secrets', object)),
       store.watch(serviceAccountKind, { resourceVersion }, ({ object }) =>
         this.#sourceChanged('serviceAccounts', object),
+      ),
+      store.watch(persistentVolumeClaimKind, { resourceVersion }, ({ object }) =>
+        this.#sourceChanged('claims', object),
       ),
     ];
   }
@@ -135,7 +138,7 @@ export class PodManager {
     else if (pod ? isOurs(pod) : this.#isSynced && this.#isKnownToRuntime(uid)) this.#startWorker(uid);
   }
 
-  /** A ConfigMap or Secret came, changed or went: what is made from it can be made now, or has to be made anew. */
+  /** A ConfigMap, Secret or claim came, changed or went: what is made from it can be made now, or has to be made anew. */
   #sourceChanged(kind: keyof ConfigReferences, { metadata }: KubeObject): void {
     for (const [uid, pod] of this.#pods) {
       if (pod.metadata.namespace !== metadata.namespace) continue;

@@ -105,9 +105,13 @@ export async function bindMountAt(
   throw new UnsafePathError(name, 'was mounted from somewhere else');
 }
 
-/** Unmounts what is mounted on one component of an open directory. Never lazily: a busy mount is an error. */
+/**
+ * Unmounts what is mounted on one component of an open directory. Never lazily: a busy mount is an error. Without helpers
+ * such as umount.nfs, which would ask a server that may be gone.
+ */
 export async function unmountAt(parent: FileHandle, name: string): Promise<void> {
-  await run('umount', ['--no-canonicalize', pathElsewhere(parent, name)], { timeoutMs: 30_000 });
+  const args = ['--no-canonicalize', '--internal-only', pathElsewhere(parent, name)];
+  await run('umount', args, { timeoutMs: 30_000 });
 }
 
 /** A path that means the same in another process as long as the handle is open here. */

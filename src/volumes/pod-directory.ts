@@ -5,6 +5,7 @@ import { join } from 'node:path';
  *
  *     <podsDir>/<uid>/volumes/kubernetes.io~empty-dir/<volume>    the volume; its content is the pod's
  *                            /kubernetes.io~configmap/<volume>    made by atomic-writer.ts; also ~secret, ~projected, ...
+ *                            /kubernetes.io~local-volume/<volume> where a persistent volume is mounted; also ~nfs
  *                    /volume-subpaths/<volume>/<container>/<n>   what the container's n-th volumeMount has by subPath
  *                    /containers/<container>/<8 hex digits>       termination message
  *                    /etc-hosts

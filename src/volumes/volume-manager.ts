@@ -10,10 +10,12 @@ import { type Mount, mountsBeneath, readMounts, unmountAt } from '../util/mounts
 import { MountPointError, removeTree } from '../util/remove-tree.ts';
 import { errorCode, O_PATH, openBeneath, openTrustedDirectory } from '../util/safe-fs.ts';
 import { hasContent } from './atomic-writer.ts';
+import type { ClaimedVolume } from './claimed-volume.ts';
 import { ContainerMountError, type MountedVolume, type MountedVolumes } from './container-mounts.ts';
 import { mountEmptyDir } from './empty-dir.ts';
 import { fsGroupOf } from './fs-group.ts';
 import { checkHostPath } from './host-path.ts';
+import { mountLocalVolume } from './local-volume.ts';
 import { PayloadError, type PayloadFacts } from './payload.ts';
 import { mountPayloadVolume, type PayloadVolume, payloadVolumeOf, payloadVolumePath } from './payload-volume.ts';
 import {
@@ -44,6 +46,8 @@ export interface VolumeManagerOptions {
   readonly podMemoryLimitBytes: (pod: Pod) => bigint | undefined;
   /** What the volumes of a pod are made from that show objects of the API, as it is now. */
   readonly payloadFacts: (pod: Pod) => PayloadFacts;
+  /** What a volume of a claim is, as it is now. @throws Error saying what is missing. */
+  readonly claimedVolume: (pod: Pod, volume: Volume) => ClaimedVolume;
   readonly clock: Clock;
 }
 
@@ -261,8 +265,9 @@ export class VolumeManager {
 
   async #mount(pod: Pod, volume: Volume, signal: AbortSignal | undefined): Promise<MountedVolume> {
     signal?.throwIfAborted();
-    const { name, emptyDir, hostPath, ...others } = volume;
+    const { name, emptyDir, hostPath, persistentVolumeClaim, ephemeral, ...others } = volume;
     if (hostPath) return { hostPath: await checkHostPath(hostPath), isManaged: false };
+    if (persistentVolumeClaim || ephemeral) return await this.#mountClaimed(pod, volume, signal);
     const payloadVolume = payloadVolumeOf(pod, volume);
     if (payloadVolume) return await this.#mountPayload(pod, payloadVolume, signal);
     const [unsupported] = Object.entries(others).find(([, source]) => source !== undefined) ?? [];
@@ -279,6 +284,20 @@ export class VolumeManager {
       ...(fsGroup ? { fsGroup } : {}),
     };
     return { hostPath: await mountEmptyDir(pathComponent(name), source, facts, signal), isManaged: true };
+  }
+
+  async #mountClaimed(pod: Pod, volume: Volume, signal: AbortSignal | undefined): Promise<MountedVolume> {
+    const { spec, readOnly } = this.#options.claimedVolume(pod, volume);
+    const volumesDir = volumesDirectory(this.#options.podsDir, pod.metadata.uid);
+    const place = { volumesDir, name: pathComponent(volume.name) };
+    if (spec.hostPath) return { hostPath: await checkHostPath(spec.hostPath), isManaged: false, readOnly };
+    if (spec.local) {
+      await mkdir(volumesDir, { recursive: true, mode: OWN_DIRECTORY_MODE });
+      const fsGroup = readOnly ? undefined : fsGroupOf(pod);
+      const hostPath = await mountLocalVolume(spec.local.path, place, fsGroup, signal);
+      return { hostPath, isManaged: true, readOnly };
+    }
+    throw new Error('a persistent volume of this kind is not supported');
   }
 
   async #mountPayload(pod: Pod, volume: PayloadVolume, signal: AbortSignal | undefined): Promise<MountedVolume> {

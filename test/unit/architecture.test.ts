@@ -8,8 +8,8 @@ const levels: readonly (readonly string[])[] = [
   ['util'],
   ['api', 'spdy'],
   ['config', 'runtime', 'store', 'cgroups', 'volumes', 'network', 'logs', 'events', 'sources', 'tokens'],
-  // They work through the runtime's client.
-  ['images', 'probes', 'stats'],
+  // They work through the runtime's client, or the store.
+  ['images', 'probes', 'stats', 'storage'],
   ['hooks'],
   ['pod'],
   ['node', 'server'],
@@ -54,6 +54,7 @@ const pure: readonly RegExp[] = [
   /^probes\/(evaluation|address|http-target|network-error|outcome|results)\.ts$/,
   /^volumes\/(payload|config-map|secret|downward-api|projected|service-account-token)\.ts$/,
   /^images\/(docker-config|image-access|image-error|keyring)\.ts$/,
+  /^storage\/(match|claim-step|claim-users|volume-step|ephemeral-claims)\.ts$/,
   /^network\/(hosts|dns|hostname)\.ts$/,
   /^stats\/(usage|cgroup-usage|node-usage|cpu-rate|exposition|metrics-objects|running-pods|summary|resource-metrics|cadvisor-metrics)\.ts$/,
   /^runtime\/(labels|sandbox-config|container-config|observed)\.ts$/,

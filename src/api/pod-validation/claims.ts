@@ -25,7 +25,7 @@ export function validateClaimTemplate(template: PersistentVolumeClaimTemplate, p
   validateClaimSpec(template.spec, `${path}.spec`, errors);
 }
 
-function validateClaimSpec(spec: PersistentVolumeClaimSpec, path: string, errors: ErrorSink): void {
+export function validateClaimSpec(spec: PersistentVolumeClaimSpec, path: string, errors: ErrorSink): void {
   validateAccessModes(spec.accessModes ?? [], `${path}.accessModes`, errors);
   validateLabelSelector(spec.selector, `${path}.selector`, errors);
 
@@ -48,7 +48,7 @@ function validateClaimSpec(spec: PersistentVolumeClaimSpec, path: string, errors
   validateDataSources(spec, path, errors);
 }
 
-function validateAccessModes(modes: readonly string[], path: string, errors: ErrorSink): void {
+export function validateAccessModes(modes: readonly string[], path: string, errors: ErrorSink): void {
   if (modes.length === 0) errors.push(required(path, 'at least 1 access mode is required'));
   for (const mode of modes) {
     if (!accessModes.includes(mode)) errors.push(notSupported(path, mode, accessModes));

@@ -4,6 +4,7 @@ import { addProblems, validateLabelName, validateLabelSelector } from '../meta-v
 import type {
   Affinity,
   NodeAffinity,
+  NodeSelector,
   NodeSelectorRequirement,
   NodeSelectorTerm,
   PodAffinity,
@@ -94,16 +95,20 @@ export function validateTopologySpread(
 }
 
 function validateNodeAffinity(affinity: NodeAffinity, path: string, errors: ErrorSink): void {
-  const terms = affinity[requiredTerms]?.nodeSelectorTerms;
-  const termsPath = `${path}.${requiredTerms}.nodeSelectorTerms`;
-  if (terms?.length === 0) errors.push(required(termsPath, 'must have at least one node selector term'));
-  for (const [index, term] of (terms ?? []).entries()) {
-    validateNodeSelectorTerm(term, true, `${termsPath}[${index}]`, errors);
-  }
+  const selector = affinity[requiredTerms];
+  if (selector) validateNodeSelector(selector, `${path}.${requiredTerms}`, errors);
   for (const [index, { weight, preference }] of (affinity[preferredTerms] ?? []).entries()) {
     const at = `${path}.${preferredTerms}[${index}]`;
     validateWeight(weight, at, errors);
     validateNodeSelectorTerm(preference, false, `${at}.preference`, errors);
+  }
+}
+
+export function validateNodeSelector({ nodeSelectorTerms }: NodeSelector, path: string, errors: ErrorSink): void {
+  const termsPath = `${path}.nodeSelectorTerms`;
+  if (nodeSelectorTerms.length === 0) errors.push(required(termsPath, 'must have at least one node selector term'));
+  for (const [index, term] of nodeSelectorTerms.entries()) {
+    validateNodeSelectorTerm(term, true, `${termsPath}[${index}]`, errors);
   }
 }
 

@@ -233,6 +233,7 @@ export class ObjectApi {
       return next;
     };
     const object = options.dryRun ? mutate(this.get(target)) : this.#objects.update(kind, namespace, name, mutate);
+    if (!options.dryRun) this.#strategy(kind).updated?.(object);
     return { object, warnings };
   }
 

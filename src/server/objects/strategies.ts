@@ -4,14 +4,18 @@ import type { FieldError } from '../../api/field-error.ts';
 import * as fieldError from '../../api/field-error.ts';
 import {
   namespaceKind,
+  persistentVolumeClaimKind,
+  persistentVolumeKind,
   podKind,
   priorityClassKind,
   runtimeClassKind,
   serviceAccountKind,
   serviceKind,
+  storageClassKind,
 } from '../../api/kinds.ts';
 import type { KubeObject, Status } from '../../api/meta.ts';
 import type { Namespace } from '../../api/namespace.ts';
+import type { PersistentVolumeClaim } from '../../api/persistent-volume-claim.ts';
 import type { Pod } from '../../api/pod.ts';
 import { applyPriorityClass } from '../../api/pod-priority.ts';
 import { applyRuntimeClass } from '../../api/pod-runtime-class.ts';
@@ -22,6 +26,8 @@ import { rbacGroup } from '../../api/rbac/rbac.ts';
 import { hasClusterIP, type Service } from '../../api/service.ts';
 import { applyServiceAccount } from '../../api/service-account.ts';
 import { forbidden, internalError, type StatusError } from '../../api/status-error.ts';
+import { defaultClass } from '../../api/storage-class.ts';
+import { removeIfReleased, removeOrMark } from '../../store/finalizers.ts';
 import { checkPreconditions, type Store } from '../../store/store.ts';
 import { checkGrant } from '../access/escalation.ts';
 import { RbacAuthorizer } from '../access/rbac.ts';
@@ -62,6 +68,8 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   admit(object: T, current: T | undefined, requester: Identity | undefined): readonly string[];
   /** Deletes, or begins to. The object exists. `now`: RFC 3339. @returns what the client gets. */
   delete(object: T, options: DeleteOptions, now: string): KubeObject | Status;
+  /** After an update was stored. */
+  updated?(object: T): void;
 }
 
 /** Namespaces that are always there. */
@@ -72,6 +80,8 @@ export function strategyFor(kind: AnyKind, context: StrategyContext): Strategy {
   if (kind.kind === namespaceKind.kind) return namespaceStrategy(context) as Strategy;
   if (kind.kind === priorityClassKind.kind) return priorityClassStrategy(context) as Strategy;
   if (kind.kind === serviceKind.kind) return serviceStrategy(context) as Strategy;
+  if (kind.kind === persistentVolumeClaimKind.kind) return claimStrategy(context) as Strategy;
+  if (kind.kind === persistentVolumeKind.kind) return finalizedStrategy(kind, context);
   return {
     complete: () => {},
     validate: () => [],
@@ -133,6 +143,29 @@ function requireAccount(store: Store, pod: Pod): void {
   const missing = `serviceaccount ${JSON.stringify(serviceAccountName)} not found`;
   const lookup = `error looking up service account ${metadata.namespace}/${serviceAccountName}: ${missing}`;
   throw forbiddenPod(pod, lookup);
+}
+
+/** For kinds whose objects stay, marked as being deleted, until their finalizers are gone. */
+function finalizedStrategy(kind: AnyKind, { store }: StrategyContext): Strategy {
+  return {
+    complete: () => {},
+    validate: () => [],
+    admit: () => [],
+    delete: (object, { uid, resourceVersion }, now) =>
+      removeOrMark(store, kind, object, { uid, resourceVersion }, now) ?? deletedStatus(kind, object.metadata),
+    updated: (object) => removeIfReleased(store, kind, object),
+  };
+}
+
+function claimStrategy(context: StrategyContext): Strategy<PersistentVolumeClaim> {
+  return {
+    ...finalizedStrategy(persistentVolumeClaimKind as AnyKind, context),
+    complete: ({ spec }) => {
+      if (spec.storageClassName !== undefined) return;
+      const name = defaultClass(context.store.list(storageClassKind).items)?.metadata.name;
+      if (name !== undefined) spec.storageClassName = name;
+    },
+  };
 }
 
 function namespaceStrategy({ store }: StrategyContext): Strategy<Namespace> {

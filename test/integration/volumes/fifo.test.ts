@@ -51,6 +51,7 @@ const manager = new VolumeManager({
   nodeAllocatableMemoryBytes: () => 0n,
   podMemoryLimitBytes: () => undefined,
   payloadFacts: noPayloads,
+  claimedVolume: noPayloads,
   clock: systemClock,
 });
 

@@ -23,6 +23,7 @@ const manager = new VolumeManager({
   nodeAllocatableMemoryBytes: () => 0n,
   podMemoryLimitBytes: () => undefined,
   payloadFacts: noPayloads,
+  claimedVolume: noPayloads,
   clock: systemClock,
 });
 const container = { name: 'main' };

@@ -21,6 +21,7 @@ const newManager = () =>
     nodeAllocatableMemoryBytes: () => 0n,
     podMemoryLimitBytes: () => undefined,
     payloadFacts: noPayloads,
+    claimedVolume: noPayloads,
     clock: systemClock,
   });
 const podOf = (number: number, hostUsers?: boolean): Pod => ({

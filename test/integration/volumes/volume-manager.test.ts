@@ -32,6 +32,7 @@ const newManager = (podMemoryLimitBytes?: bigint) =>
     nodeAllocatableMemoryBytes: () => 64n * 1024n * 1024n,
     podMemoryLimitBytes: () => podMemoryLimitBytes,
     payloadFacts: noPayloads,
+    claimedVolume: noPayloads,
     clock: systemClock,
   });
 let count = 0;
@@ -220,6 +221,7 @@ t.test('a podsDir that is reached through a link', async (t) => {
     nodeAllocatableMemoryBytes: () => 0n,
     podMemoryLimitBytes: () => undefined,
     payloadFacts: noPayloads,
+    claimedVolume: noPayloads,
     clock: systemClock,
   });
   await linked.mountPod(pod);

@@ -30,6 +30,9 @@ t.test('kinds are found by their path', async (t) => {
       ['clusterroles', false],
       ['clusterrolebindings', false],
       ['poddisruptionbudgets', 'pdb', true],
+      ['persistentvolumes', 'pv', false],
+      ['persistentvolumeclaims', 'pvc', true],
+      ['storageclasses', 'sc', false],
     ],
   );
   t.equal(findKind('', 'v1', 'pods')?.kind, 'Pod');

@@ -169,7 +169,7 @@ t.test('every field that would be ignored is refused by its name', async (t) => 
     spec('volumes[0].projected.sources[0].clusterTrustBundle', {
       volumes: [{ name: 'v', projected: { sources: [{ clusterTrustBundle: { name: 'a', path: 'b' } }] } }],
     }),
-    volume('persistentVolumeClaim', { claimName: 'a' }),
+    volume('csi', { driver: 'a' }),
     volume('image', { reference: 'a' }),
     volume('nfs', { server: 'a', path: '/a' }),
     spec('volumes[0].emptyDir.medium', { volumes: [{ name: 'v', emptyDir: { medium: 'HugePages' } }] }),
