@@ -65,6 +65,8 @@ const someText: Pick<Unsupported, 'unless' | 'hint'> = {
 
 const plainResource: Unsupported['unless'] = (_value, key) => !isExtendedResource(key);
 
+const isMedium: Unsupported['unless'] = (value) => /^(Memory|HugePages|HugePages-\d+[KMG]i?)$/.test(String(value));
+
 const isSignal: Unsupported['unless'] = (value) => signalNumber(String(value)) !== undefined;
 
 /**
@@ -74,7 +76,6 @@ const isSignal: Unsupported['unless'] = (value) => signalNumber(String(value)) !
 const unsupported: readonly Unsupported[] = [
   { path: 'spec.containers[*].lifecycle.stopSignal', unless: isSignal, hint: 'not a signal that can be sent' },
   { path: 'spec.containers[*].resizePolicy' },
-  { path: 'spec.containers[*].env[*].valueFrom.fileKeyRef' },
   { path: 'spec.containers[*].volumeDevices' },
   { path: 'spec.containers[*].resources.claims' },
   { path: 'spec.containers[*].resources.limits.*', unless: plainResource, hint: 'there are no device plugins' },
@@ -85,7 +86,7 @@ const unsupported: readonly Unsupported[] = [
   { path: 'spec.containers[*].securityContext.windowsOptions' },
   { path: 'spec.volumes[*].*', unless: (_value, key) => volumeSources.includes(key) },
   { path: 'spec.volumes[*].projected.sources[*].*', unless: (_value, key) => projections.includes(key) },
-  { path: 'spec.volumes[*].emptyDir.medium', unless: oneOf('Memory') },
+  { path: 'spec.volumes[*].emptyDir.medium', unless: isMedium },
   { path: 'spec.automountServiceAccountToken', unless: oneOf(false) },
   { path: 'spec.os.name', unless: oneOf('linux') },
   { path: 'spec.resourceClaims' },
@@ -148,7 +149,7 @@ function visit(value: unknown, parts: readonly string[], depth: number, path: st
 /** Memory volumes have a size; on disk nobody would notice that one is exceeded. */
 function validateSizeLimits(pod: Pod, errors: ErrorSink): void {
   for (const [index, { emptyDir }] of (pod.spec.volumes ?? []).entries()) {
-    if (emptyDir?.sizeLimit === undefined || emptyDir.medium === 'Memory') continue;
+    if (emptyDir?.sizeLimit === undefined || emptyDir.medium) continue;
     errors.push(forbidden(`spec.volumes[${index}].emptyDir.sizeLimit`, `${later}: only with medium Memory`));
   }
 }

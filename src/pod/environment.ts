@@ -1,8 +1,9 @@
 import type { ConfigSources } from '../api/config-sources.ts';
 import { containerNamed, type DownwardFacts, podFieldValue, resourceFieldValue } from '../api/downward-api.ts';
 import { expand } from '../api/expansion.ts';
-import type { Container, EnvFromSource, EnvVar, Pod } from '../api/pod.ts';
+import type { Container, EnvFromSource, EnvVar, FileKeySelector, Pod } from '../api/pod.ts';
 import type { Service } from '../api/service.ts';
+import type { EnvFiles } from './env-files.ts';
 import { serviceEnvironment } from './service-environment.ts';
 
 /** What a container's environment can tell of its pod and node beside the manifest. */
@@ -10,6 +11,7 @@ export interface EnvironmentFacts extends DownwardFacts {
   readonly sources: ConfigSources;
   /** Those that the container is told of. */
   readonly services: readonly Service[];
+  readonly envFiles: EnvFiles;
 }
 
 export interface EnvEntry {
@@ -109,7 +111,7 @@ function valueFrom(
   { name, valueFrom: source }: EnvVar,
   facts: EnvironmentFacts,
 ): string | undefined {
-  const { fieldRef, resourceFieldRef, configMapKeyRef, secretKeyRef } = source ?? {};
+  const { fieldRef, resourceFieldRef, configMapKeyRef, secretKeyRef, fileKeyRef } = source ?? {};
   const { sources } = facts;
   if (fieldRef) {
     const value = podFieldValue(pod, fieldRef.fieldPath, facts);
@@ -133,7 +135,22 @@ function valueFrom(
     const value = secret && keyOf(pod, 'Secret', secretKeyRef, secret.data);
     return value === undefined ? undefined : decoded(secretKeyRef.key, value);
   }
+  if (fileKeyRef) return fileKeyOf(fileKeyRef, facts.envFiles);
   throw new EnvironmentError(`env ${name}: this valueFrom is not supported`);
+}
+
+function fileKeyOf(ref: FileKeySelector, files: EnvFiles): string | undefined {
+  const found = files.get(ref);
+  if (found === undefined) {
+    if (ref.optional) return undefined;
+    throw new EnvironmentError(
+      `environment variable key ${JSON.stringify(ref.key)} not found in file ${JSON.stringify(ref.path)}`,
+    );
+  }
+  if ('value' in found) return found.value;
+  throw new EnvironmentError(
+    `couldn't read file ${JSON.stringify(ref.path)} of volume ${ref.volumeName}: ${found.problem}`,
+  );
 }
 
 function required<T>(

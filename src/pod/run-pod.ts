@@ -20,6 +20,7 @@ import type { MountedVolumes } from '../volumes/volume-manager.ts';
 import type { ActionOf, ContainerStart } from './actions.ts';
 import { configSourcesOf } from './config-sources.ts';
 import { fieldPath, findContainer } from './containers.ts';
+import { readEnvFiles } from './env-files.ts';
 import { containerEnvironment, containerSubPaths, expandAll } from './environment.ts';
 import { runningTarget, targetMessage } from './ephemeral-target.ts';
 import { runPostStart, untilAborted } from './post-start.ts';
@@ -291,6 +292,7 @@ async function makeContainerConfig(
     allocatable: settings.allocatable,
     sources: configSourcesOf(services.store, pod),
     services: servicesOf(services.store, pod),
+    envFiles: await readEnvFiles(container, ground.volumes),
   });
   await checkSeccompProfile(settings.seccompDirectory, localhostSeccompProfile(pod, container));
   const subPaths = containerSubPaths(container, envs);

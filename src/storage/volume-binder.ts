@@ -84,9 +84,7 @@ export class VolumeBinder {
 
   #mark(): void {
     this.#isDirty = true;
-    this.#running ??= this.#run().finally(() => {
-      this.#running = undefined;
-    });
+    this.#running ??= this.#run();
   }
 
   async #run(): Promise<void> {
@@ -96,6 +94,8 @@ export class VolumeBinder {
       this.#isDirty = false;
       await this.#reconcile();
     }
+    // At once: a change that comes after this begins anew.
+    this.#running = undefined;
   }
 
   /** One object's failure is not the others'. */

@@ -65,17 +65,18 @@ export function mountIdOf(handle: { readonly fd: number }): number {
 }
 
 /**
- * Mounts a tmpfs on one component of an open directory. The target reaches mount(8) as
+ * Mounts a file system that is in memory on one component of an open directory. The target reaches mount(8) as
  * `/proc/<pid>/fd/<n>/<name>` and `--no-canonicalize` keeps it from resolving that, so nothing can be swapped between
  * our check and the mount.
  */
-export async function mountTmpfs(
+export async function mountMemory(
+  fsType: 'tmpfs' | 'hugetlbfs',
   parent: FileHandle,
   name: string,
   options: readonly string[],
   signal?: AbortSignal,
 ): Promise<void> {
-  const args = ['--no-canonicalize', '-t', 'tmpfs', '-o', options.join(','), 'tmpfs', pathElsewhere(parent, name)];
+  const args = ['--no-canonicalize', '-t', fsType, '-o', options.join(','), fsType, pathElsewhere(parent, name)];
   await run('mount', args, { timeoutMs: 30_000, ...(signal ? { signal } : {}) });
 }
 

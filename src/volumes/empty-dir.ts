@@ -3,15 +3,16 @@ import { chmod, type FileHandle, lstat, mkdir, open, rename, statfs } from 'node
 import { join } from 'node:path';
 import type { EmptyDirVolumeSource } from '../api/pod.ts';
 import { quantityBytes } from '../api/quantity.ts';
-import { mountIdOf, mountTmpfs } from '../util/mounts.ts';
+import { mountIdOf, mountMemory } from '../util/mounts.ts';
 import { errorCode, O_PATH, openDirectoryAt, pathOfHandle, UnsafePathError } from '../util/safe-fs.ts';
 import { applyFsGroup, type FsGroup, fsGroupMode } from './fs-group.ts';
+import { hugetlbfsOptions, isHugePages, pageBytes } from './huge-pages.ts';
 import { OWN_DIRECTORY_MODE } from './pod-directory.ts';
 
 /** Any user of any container may write. */
 const VOLUME_MODE = 0o777;
-/** `TMPFS_MAGIC` of statfs(2). */
-const TMPFS = 0x01021994;
+/** Of statfs(2). */
+const MAGIC = { tmpfs: 0x01021994, hugetlbfs: 0x958458f6 };
 
 export interface EmptyDirFacts {
   /** Absolute path of the directory that has the pod's emptyDir volumes. */
@@ -19,6 +20,8 @@ export interface EmptyDirFacts {
   /** Bounds a volume in memory: the limit of the pod's cgroup, undefined for none. */
   readonly podMemoryLimitBytes: bigint | undefined;
   readonly nodeAllocatableMemoryBytes: bigint;
+  /** Of the huge pages that the pod asks for, in bytes. */
+  readonly hugePageSizes: readonly bigint[];
   /** As uname(2) has it, such as `6.1.0-18-amd64`. */
   readonly kernelRelease: string;
   /** The group that the volume is made for. What is in it later has the group from it. */
@@ -38,10 +41,16 @@ export async function mountEmptyDir(
 ): Promise<string> {
   const path = join(facts.parent, name);
   const { medium = '' } = source;
-  if (medium !== '' && medium !== 'Memory')
+  if (medium !== '' && medium !== 'Memory' && !isHugePages(medium)) {
     throw new Error(`emptyDir medium ${JSON.stringify(medium)} is not supported`);
+  }
+  const pages = isHugePages(medium) ? pageBytes(medium, facts.hugePageSizes) : undefined;
   await ensureDirectory(facts.parent, name, facts.fsGroup);
-  if (medium === 'Memory') await ensureTmpfs(facts.parent, name, tmpfsOptions(source, facts), signal);
+  if (medium === 'Memory') await ensureMounted('tmpfs', facts.parent, name, tmpfsOptions(source, facts), signal);
+  if (pages !== undefined) {
+    const options = hugetlbfsOptions(pages, source.sizeLimit, facts.fsGroup);
+    await ensureMounted('hugetlbfs', facts.parent, name, options, signal);
+  }
   return path;
 }
 
@@ -98,8 +107,9 @@ async function ensureDirectory(parent: string, name: string, fsGroup: FsGroup | 
   await rename(unfinished, path);
 }
 
-/** Mounts the volume's tmpfs unless it is mounted: a second one on top would hide the pod's data. */
-async function ensureTmpfs(
+/** Mounts the volume's file system unless it is mounted: a second one on top would hide the pod's data. */
+async function ensureMounted(
+  fsType: keyof typeof MAGIC,
   parentPath: string,
   name: string,
   options: readonly string[],
@@ -107,20 +117,25 @@ async function ensureTmpfs(
 ): Promise<void> {
   const parent = await open(parentPath, O_PATH | constants.O_DIRECTORY);
   try {
-    if (await hasTmpfs(parent, parentPath, name)) return;
-    await mountTmpfs(parent, name, options, signal);
+    if (await hasMounted(fsType, parent, parentPath, name)) return;
+    await mountMemory(fsType, parent, name, options, signal);
   } finally {
     await parent.close();
   }
 }
 
-async function hasTmpfs(parent: FileHandle, parentPath: string, name: string): Promise<boolean> {
+async function hasMounted(
+  fsType: keyof typeof MAGIC,
+  parent: FileHandle,
+  parentPath: string,
+  name: string,
+): Promise<boolean> {
   const path = join(parentPath, name);
   const directory = await openDirectoryAt(parent, name, path);
   try {
     if (mountIdOf(directory) === mountIdOf(parent)) return false;
-    if ((await statfs(pathOfHandle(directory))).type === TMPFS) return true;
-    throw new Error(`${path}: something that is no tmpfs is mounted there`);
+    if ((await statfs(pathOfHandle(directory))).type === MAGIC[fsType]) return true;
+    throw new Error(`${path}: something that is no ${fsType} is mounted there`);
   } finally {
     await directory.close();
   }

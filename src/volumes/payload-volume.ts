@@ -61,7 +61,8 @@ export function payloadVolumePath(volumesDir: string, { plugin, name }: PayloadV
   return join(volumesDir, plugin, pathComponent(name));
 }
 
-export interface PayloadPlace extends Omit<EmptyDirFacts, 'parent' | 'podMemoryLimitBytes' | 'fsGroup'> {
+export interface PayloadPlace
+  extends Omit<EmptyDirFacts, 'parent' | 'podMemoryLimitBytes' | 'hugePageSizes' | 'fsGroup'> {
   /** Absolute path of the directory that has the pod's volumes, by plugin. */
   readonly volumesDir: string;
   readonly fsGroup: FsGroup | undefined;
@@ -90,6 +91,7 @@ export async function mountPayloadVolume(
       // The pod's limit says nothing about what the daemon writes for it.
       podMemoryLimitBytes: undefined,
       nodeAllocatableMemoryBytes,
+      hugePageSizes: [],
       kernelRelease,
       ...(fsGroup ? { fsGroup } : {}),
     },

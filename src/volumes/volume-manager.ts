@@ -15,6 +15,7 @@ import { ContainerMountError, type MountedVolume, type MountedVolumes } from './
 import { mountEmptyDir } from './empty-dir.ts';
 import { fsGroupOf } from './fs-group.ts';
 import { checkHostPath } from './host-path.ts';
+import { hugePageSizes } from './huge-pages.ts';
 import { mountLocalVolume } from './local-volume.ts';
 import { PayloadError, type PayloadFacts } from './payload.ts';
 import { mountPayloadVolume, type PayloadVolume, payloadVolumeOf, payloadVolumePath } from './payload-volume.ts';
@@ -280,6 +281,7 @@ export class VolumeManager {
       parent: emptyDirsDirectory(podsDir, pod.metadata.uid),
       podMemoryLimitBytes: podMemoryLimitBytes(pod),
       nodeAllocatableMemoryBytes: nodeAllocatableMemoryBytes(),
+      hugePageSizes: hugePageSizes(pod),
       kernelRelease,
       ...(fsGroup ? { fsGroup } : {}),
     };

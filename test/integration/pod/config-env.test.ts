@@ -148,3 +148,42 @@ t.test('no secret is in the log, in an event, or on the disk', async (t) => {
   const events = await daemon.api.request('GET', path('events'));
   t.notMatch(events.text, canary);
 });
+
+t.test('variables from a file that an init container writes', async (t) => {
+  const volume = { name: 'shared', emptyDir: {} };
+  const volumeMounts = [{ name: 'shared', mountPath: '/shared' }];
+  const fromFile = (name: string, file: string, optional = false) => ({
+    name,
+    valueFrom: { fileKeyRef: { volumeName: 'shared', path: file, key: name, optional } },
+  });
+  const write = `mkdir /shared/dir; printf "A='one' # first\nB='two\nlines'\n" > /shared/dir/env`;
+  const plant = 'ln -s /etc/passwd /shared/link; ln -s / /shared/root; mkfifo /shared/fifo';
+  const initContainers = [
+    { name: 'init', image: 'mini-kubelet.local/demo:1', command: ['sh', '-c', `${write}; ${plant}`], volumeMounts },
+  ];
+  const start = (name: string, env: Parameters<typeof podManifest>[1][number]['env']) =>
+    daemon.createPod(podManifest(name, [{ name: 'a', command: tell, env }], { initContainers, volumes: [volume] }));
+  await start('env-file', [
+    fromFile('A', 'dir/env'),
+    { name: 'USED', value: '<$(A)>' },
+    fromFile('C', 'dir/env', true),
+    fromFile('D', 'nowhere', true),
+  ]);
+  const wrong: [string, ReturnType<typeof fromFile>, RegExp][] = [
+    ['env-key', fromFile('C', 'dir/env'), /environment variable key "C" not found in file "dir\/env"/],
+    ['env-link', fromFile('root', 'link'), /is a symbolic link/],
+    ['env-root', fromFile('root', 'root/etc/passwd', true), /is a symbolic link|is not a directory/],
+    ['env-fifo', fromFile('A', 'fifo'), /is not a regular file/],
+  ];
+  for (const [name, variable] of wrong) await start(name, [variable]);
+  for (const [name, , message] of wrong) {
+    const pod = await daemon.waitForExistingPod(
+      name,
+      (seen) => seen.status?.containerStatuses?.[0]?.state?.waiting?.reason === 'CreateContainerConfigError',
+    );
+    t.match(statusOf(pod, 'a').state?.waiting?.message, message);
+  }
+  const seen = await environmentOf('env-file');
+  t.match(seen, { A: 'one', USED: '<one>' });
+  t.notOk('C' in seen || 'D' in seen, 'what is optional and missing is not set');
+});

@@ -276,7 +276,7 @@ mkfifo /data/fifo; mkdir -p /data/hollow; d=/data/deep; for i in $(seq 60); do d
   await createVolume('forged', forged, { annotations });
   await createClaim('forger', { storageClassName: 'hand', volumeName: 'forged' });
   await waitForEvent('forger', 'ProvisioningFailed', /is not a directory that .* has made/);
-  await daemon.api.expectOk('DELETE', `${volumes}/forged`);
+  await daemon.api.expectOk('DELETE', `${claims}/forger`);
   t.match((await waitForVolume('forged', 'Failed')).status?.message, /is not a directory that .* has made/);
   t.ok(isIntact(canary));
 });

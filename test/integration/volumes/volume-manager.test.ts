@@ -78,6 +78,22 @@ t.test('an emptyDir on disk', async (t) => {
   await t.resolves(newManager().unmountPod(pod.metadata.uid), 'and again');
 });
 
+t.test('an emptyDir of huge pages', async (t) => {
+  const pod = podWith(
+    [{ name: 'pages', emptyDir: { medium: 'HugePages-2Mi', sizeLimit: '4Mi' } }],
+    [{ name: 'main', resources: { limits: { 'hugepages-2Mi': '4Mi' } } }],
+  );
+  const path = await pathOf(newManager(), pod, 'pages');
+  t.equal(await pathOf(newManager(), pod, 'pages'), path, 'again, after a restart');
+  t.equal(modeOf(path), '777');
+  const mounts = await mountsOf(pod);
+  t.equal(mounts.length, 1);
+  t.equal(mounts[0]?.fsType, 'hugetlbfs');
+  t.ok(mounts[0]?.options.includes('pagesize=2M'));
+  await newManager().unmountPod(pod.metadata.uid);
+  t.notOk(existsSync(directoryOf(pod)));
+});
+
 t.test('an emptyDir in memory', async (t) => {
   const pod = podWith([{ name: 'cache', emptyDir: { medium: 'Memory', sizeLimit: '1Mi' } }]);
   const path = await pathOf(newManager(), pod, 'cache');
@@ -125,6 +141,7 @@ t.test('every volume that fails is named, and the others are made', async (t) =>
     { name: 'good', emptyDir: {} },
     { name: 'absent', hostPath: { path: join(base, 'absent'), type: 'Directory' } },
     { name: 'huge', emptyDir: { medium: 'HugePages' } },
+    { name: 'tape', emptyDir: { medium: 'Tape' } },
     { name: 'strange', nfs: { server: 'x', path: '/' } },
   ]);
   const error = await newManager()
@@ -137,7 +154,8 @@ t.test('every volume that fails is named, and the others are made', async (t) =>
   t.match(error, {
     message: new RegExp(
       `^MountVolume\\.SetUp failed for volume "absent" : hostPath type check failed: ${base}/absent is not a directory.*` +
-        'volume "huge" : emptyDir medium "HugePages" is not supported.*' +
+        'volume "huge" : medium HugePages: .* requests no huge pages.*' +
+        'volume "tape" : emptyDir medium "Tape" is not supported.*' +
         'volume "strange" : volumes of type nfs are not supported$',
     ),
   });

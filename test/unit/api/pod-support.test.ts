@@ -172,7 +172,7 @@ t.test('every field that would be ignored is refused by its name', async (t) => 
     volume('csi', { driver: 'a' }),
     volume('image', { reference: 'a' }),
     volume('nfs', { server: 'a', path: '/a' }),
-    spec('volumes[0].emptyDir.medium', { volumes: [{ name: 'v', emptyDir: { medium: 'HugePages' } }] }),
+    spec('volumes[0].emptyDir.medium', { volumes: [{ name: 'v', emptyDir: { medium: 'Tape' } }] }),
     spec('volumes[0].emptyDir.sizeLimit', { volumes: [{ name: 'v', emptyDir: { sizeLimit: '1Gi' } }] }),
     spec('automountServiceAccountToken', { automountServiceAccountToken: true }),
     spec('os.name', { os: { name: 'windows' } }),

@@ -11,6 +11,7 @@ const facts = {
   allocatable: { cpu: '2', memory: '4Gi' },
   services: [],
   sources: { configMap: () => undefined, secret: () => undefined, serviceAccount: () => undefined },
+  envFiles: new Map(),
 };
 
 function environmentOf(env: EnvVar[], container: Partial<Container> = {}): Record<string, string> {
@@ -217,4 +218,24 @@ t.test('what is missing is named as a kubelet names it, unless it is optional', 
     if (message === undefined) t.strictSame(variablesOf(container), []);
     else t.throws(() => variablesOf(container), { message: new RegExp(message) });
   }
+});
+
+t.test('variables from a file of a volume', async (t) => {
+  const ref = (key: string, optional = false) => ({ volumeName: 'v', path: 'dir/env', key, optional });
+  const [set, empty, missing, optional, broken] = [ref('A'), ref('B'), ref('C'), ref('C', true), ref('D')];
+  const envFiles = new Map([
+    [set, { value: '$(X) one' }],
+    [empty, { value: '' }],
+    [broken, { problem: 'is a symbolic link' }],
+  ]);
+  const read = (...refs: (typeof set)[]) => {
+    const env = refs.map((fileKeyRef) => ({ name: fileKeyRef.key, valueFrom: { fileKeyRef } }));
+    return containerEnvironment(podWith(), { name: 'a', image: 'one', env }, { ...facts, envFiles });
+  };
+  t.same(read(set, empty, optional), [
+    { key: 'A', value: '$(X) one' },
+    { key: 'B', value: '' },
+  ]);
+  t.throws(() => read(missing), /environment variable key "C" not found in file "dir\/env"/);
+  t.throws(() => read(broken), /couldn't read file "dir\/env" of volume v: is a symbolic link/);
 });

@@ -57,6 +57,7 @@ t.test("a container's own variables come first, win, and may use those of servic
     allocatable: {},
     sources: { configMap: () => undefined, secret: () => undefined, serviceAccount: () => undefined },
     services: [service('web')],
+    envFiles: new Map(),
   };
   const env = [
     { name: 'URL', value: 'http://$(WEB_SERVICE_HOST):$(WEB_SERVICE_PORT)' },

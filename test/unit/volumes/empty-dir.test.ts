@@ -5,6 +5,7 @@ const facts = {
   parent: '/pods/u',
   podMemoryLimitBytes: undefined,
   nodeAllocatableMemoryBytes: 8_000_000n,
+  hugePageSizes: [],
   kernelRelease: '6.1.0-18-amd64',
 };
 
