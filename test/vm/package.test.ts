@@ -5,14 +5,13 @@ import { pipeline } from 'node:stream/promises';
 import t from 'tap';
 import { run } from '../../src/util/exec.ts';
 import { projectRoot } from '../integration/support/machine.ts';
+import { containerPids, remains } from './support/machine-state.ts';
 import { inVm, vm, vmCommand } from './support/vm.ts';
 
 /** The Debian package of scripts/package.sh: installed over what install.sh left, upgraded, removed and purged. */
 
 const mk = 'curl -sSf --unix-socket /run/mini-kubelet/api.sock';
 const pods = 'http://localhost/api/v1/namespaces/default/pods';
-const containers = () => inVm('ctr -n k8s.io tasks list | tail -n +2 | sort');
-const remains = (...paths: string[]) => inVm(`ls -d ${paths.join(' ')} 2>/dev/null || :`);
 const program = ['/usr/lib/mini-kubelet', '/usr/bin/mini-kubelet', '/usr/lib/systemd/system/mini-kubelet.service'];
 const state = ['/var/lib/mini-kubelet', '/etc/mini-kubelet', '/run/mini-kubelet'];
 
@@ -55,38 +54,38 @@ t.before(async () => {
 t.teardown(() => vm('up'));
 
 t.test('it does not mix with an installation from a checkout, and takes over from one that was removed', async (t) => {
-  const before = await containers();
+  const before = await containerPids();
   await t.rejects(inVm('dpkg -i /tmp/first.deb >&2'), /install.sh --uninstall/);
   await inVm('scripts/install.sh --uninstall && dpkg -i /tmp/first.deb');
   t.equal(await inVm('systemctl is-enabled mini-kubelet; systemctl is-active mini-kubelet'), 'enabled\nactive');
   await untilDemoPodIsReady();
-  t.equal(await containers(), before);
+  t.equal(await containerPids(), before);
   await t.rejects(inVm('scripts/install.sh'), /package mini-kubelet is installed/);
 });
 
 t.test('an upgrade starts the daemon anew and leaves the pods running', async (t) => {
-  const before = await containers();
+  const before = await containerPids();
   const pid = await inVm('systemctl show -P MainPID mini-kubelet');
   await inVm('dpkg -i /tmp/next.deb');
   t.equal(await inVm("dpkg -s mini-kubelet | sed -n 's/^Version: //p'"), '1.1');
   t.not(await inVm('systemctl show -P MainPID mini-kubelet'), pid);
   await untilDemoPodIsReady();
-  t.equal(await containers(), before);
+  t.equal(await containerPids(), before);
 });
 
 t.test('removing it leaves the pods running, and installing it again takes them over', async (t) => {
-  const before = await containers();
+  const before = await containerPids();
   await inVm('dpkg -r mini-kubelet');
   t.equal(await remains(...program), '');
-  t.equal(await containers(), before);
+  t.equal(await containerPids(), before);
   await inVm('dpkg -i /tmp/next.deb');
   await untilDemoPodIsReady();
-  t.equal(await containers(), before);
+  t.equal(await containerPids(), before);
 });
 
 t.test('purging it after its removal ends the pods and leaves nothing', async (t) => {
   await inVm('dpkg -r mini-kubelet && dpkg -P mini-kubelet');
-  t.equal(await containers(), '');
+  t.equal(await containerPids(), '');
   t.equal(await remains(...program, ...state), '');
   t.equal(await remains('/etc/cni/net.d/10-mini-kubelet.conflist', '/sys/fs/cgroup/kubepods*'), '');
   t.equal(await inVm("systemctl list-unit-files --no-legend 'mini-kubelet*'"), '');
@@ -100,6 +99,6 @@ t.test('on a fresh machine it needs mini-kubelet-setup only, and is purged in on
   );
   await untilDemoPodIsReady();
   await inVm('dpkg -P mini-kubelet');
-  t.equal(await containers(), '');
+  t.equal(await containerPids(), '');
   t.equal(await remains(...program, ...state), '');
 });

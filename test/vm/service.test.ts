@@ -1,16 +1,13 @@
 import { join } from 'node:path';
 import t from 'tap';
 import { projectRoot } from '../integration/support/machine.ts';
+import { containerPids, ready } from './support/machine-state.ts';
 import { fetchKubeconfig, inVm, kubectl, untilInVm, untilReady } from './support/vm.ts';
 
 /** The service as scripts/install.sh leaves it, with the demo pod. */
 
 const pod = 'web-with-sidecar';
 const mainPid = () => inVm('systemctl show -P MainPID mini-kubelet');
-const answers = 'curl -sSf --unix-socket /run/mini-kubelet/api.sock http://localhost/readyz';
-
-/** The processes of the containers, which change when a container is started again. */
-const containerPids = () => inVm('ctr -n k8s.io tasks list | tail -n +2 | sort');
 
 t.before(async () => {
   await fetchKubeconfig();
@@ -56,7 +53,7 @@ t.test('restarting, upgrading or killing the daemon leaves containers running', 
 
   pid = await mainPid();
   await inVm(`kill -9 ${pid}`);
-  await untilInVm('the daemon is back', `[ "$(systemctl show -P MainPID mini-kubelet)" != ${pid} ] && ${answers}`);
+  await untilInVm('the daemon is back', `[ "$(systemctl show -P MainPID mini-kubelet)" != ${pid} ] && ${ready}`);
   t.equal(await containerPids(), before);
 
   await inVm('scripts/install.sh 2>&1');
@@ -73,7 +70,7 @@ t.test('a daemon that hangs is replaced', async (t) => {
   await inVm(`kill -STOP ${pid}`);
   await untilInVm(
     'the watchdog acts',
-    `[ "$(systemctl show -P MainPID mini-kubelet)" != ${pid} ] && ${answers}`,
+    `[ "$(systemctl show -P MainPID mini-kubelet)" != ${pid} ] && ${ready}`,
     600_000,
   );
   t.match(await inVm('journalctl -u mini-kubelet -b --no-pager'), /Watchdog timeout/);

@@ -1,13 +1,12 @@
 import { join } from 'node:path';
 import t from 'tap';
 import { projectRoot } from '../integration/support/machine.ts';
+import { containerPids, remains } from './support/machine-state.ts';
 import { fetchKubeconfig, inVm, kubectl, untilReady, vm } from './support/vm.ts';
 
 /** scripts/install.sh --uninstall, first without and then with --purge. */
 
 const install = (flags: string) => inVm(`scripts/install.sh ${flags} 2>&1`, 1_200_000);
-const containers = () => inVm('ctr -n k8s.io tasks list | tail -n +2 | sort');
-const remains = (...paths: string[]) => inVm(`ls -d ${paths.join(' ')} 2>/dev/null || :`);
 
 const program = ['/usr/lib/mini-kubelet', '/usr/bin/mini-kubelet', '/etc/systemd/system/mini-kubelet.service'];
 const state = ['/var/lib/mini-kubelet', '/etc/mini-kubelet', '/run/mini-kubelet'];
@@ -21,24 +20,24 @@ t.before(async () => {
 t.teardown(() => vm('up'));
 
 t.test('uninstalling removes the program; pods go on and are taken over by the next installation', async (t) => {
-  const before = await containers();
+  const before = await containerPids();
   t.not(before, '');
   await install('--uninstall');
   t.equal(await remains(...program), '');
   t.equal(await inVm('systemctl show -P LoadState mini-kubelet'), 'not-found');
-  t.equal(await containers(), before);
+  t.equal(await containerPids(), before);
 
   await t.rejects(install('--uninstall --purge'), 'pods are not left behind without a state');
-  t.equal(await containers(), before);
+  t.equal(await containerPids(), before);
 
   await install('');
   await untilReady('web-with-sidecar');
-  t.equal(await containers(), before);
+  t.equal(await containerPids(), before);
 });
 
 t.test('purging ends the pods and gives the machine back as it was', async (t) => {
   await install('--uninstall --purge');
-  t.equal(await containers(), '');
+  t.equal(await containerPids(), '');
   t.equal(await remains(...program, ...state), '');
   t.equal(await remains('/etc/cni/net.d/10-mini-kubelet.conflist', '/sys/class/net/mini-kubelet0'), '');
   t.equal(

@@ -3,6 +3,12 @@ import { inVm, kubectl, untilInVm } from './vm.ts';
 /** Succeeds when the daemon is ready. */
 export const ready = 'curl -sSf --unix-socket /run/mini-kubelet/api.sock http://localhost/readyz';
 
+/** The processes of the containers, which change when a container is started again. */
+export const containerPids = () => inVm('ctr -n k8s.io tasks list | tail -n +2 | sort');
+
+/** Which of these paths there are. */
+export const remains = (...paths: string[]) => inVm(`ls -d ${paths.join(' ')} 2>/dev/null || :`);
+
 /** `name=uid` of each pod. */
 export const podUids = async () =>
   (await kubectl(['get', 'pods', '-o', 'jsonpath={range .items[*]}{.metadata.name}={.metadata.uid}{"\\n"}{end}']))
