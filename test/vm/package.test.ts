@@ -88,7 +88,7 @@ t.test('purging it after its removal ends the pods and leaves nothing', async (t
   t.equal(await containerPids(), '');
   t.equal(await remains(...program, ...state), '');
   t.equal(await remains('/etc/cni/net.d/10-mini-kubelet.conflist', '/sys/fs/cgroup/kubepods*'), '');
-  t.equal(await inVm("systemctl list-unit-files --no-legend 'mini-kubelet*'"), '');
+  t.equal(await inVm("systemctl list-unit-files --no-legend 'mini-kubelet*' || :"), '');
   t.equal(await inVm('systemctl is-active containerd'), 'active');
 });
 
