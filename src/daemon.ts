@@ -15,6 +15,7 @@ import { maskedSettings } from './config/masked-settings.ts';
 import type { Settings } from './config/settings.ts';
 import { EventRecorder } from './events/recorder.ts';
 import type { HookRunner } from './hooks/hook-runner.ts';
+import type { ImageGarbageCollector } from './images/image-garbage-collector.ts';
 import { containerLogPath } from './logs/paths.ts';
 import { LogRotator } from './logs/rotate.ts';
 import { CNI_RESULTS, removeBrokenCniResults } from './network/cni-results.ts';
@@ -142,6 +143,7 @@ class MiniKubelet implements Daemon {
   #podManager: PodManager | undefined;
   #orphans: Orphans | undefined;
   #hooks: HookRunner | undefined;
+  #imageGarbage: ImageGarbageCollector | undefined;
   #cgroups: CgroupManager | undefined;
   #logRotator: LogRotator | undefined;
   #tokens: ServiceAccountTokens | undefined;
@@ -286,6 +288,7 @@ class MiniKubelet implements Daemon {
     await this.#settling;
     await this.#podManager?.stop();
     this.#hooks?.stop();
+    this.#imageGarbage?.stop();
     this.#nodeLease.stop();
     this.#nodeStatus.stop();
     this.#recorder.stop();
@@ -402,6 +405,7 @@ class MiniKubelet implements Daemon {
       background: (work, failure) => this.#background(work, failure),
     });
     this.#hooks = pods.hooks;
+    this.#imageGarbage = pods.imageGarbage;
     this.#cgroups = pods.cgroups;
     this.#orphans = pods.orphans;
     this.#podManager = pods.podManager;

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { glob, readFile } from 'node:fs/promises';
+import { glob, readFile, statfs } from 'node:fs/promises';
 import { release } from 'node:os';
 import { join } from 'node:path';
 import { nodeKind, secretKind } from './api/kinds.ts';
@@ -10,6 +10,7 @@ import type { Config } from './config/config.ts';
 import type { EventRecorder } from './events/recorder.ts';
 import { HookRunner } from './hooks/hook-runner.ts';
 import { CredentialPlugin } from './images/credential-plugin.ts';
+import { ImageGarbageCollector } from './images/image-garbage-collector.ts';
 import { ImageManager } from './images/image-manager.ts';
 import { ImagePuller } from './images/image-puller.ts';
 import { PullCredentials } from './images/pull-credentials.ts';
@@ -34,7 +35,7 @@ import { MASKED_PATHS } from './runtime/container-config.ts';
 import type { CriClient } from './runtime/cri-client.ts';
 import { HealthClient } from './runtime/health-client.ts';
 import type { PodCache } from './runtime/pod-cache.ts';
-import { handlerFeatures, type RuntimeMonitor } from './runtime/runtime-monitor.ts';
+import { handlerFeatures, isRuntimeReady, type RuntimeMonitor } from './runtime/runtime-monitor.ts';
 import { claimedVolume } from './storage/claimed-volume.ts';
 import type { Store } from './store/store.ts';
 import type { ServiceAccountTokens } from './tokens/service-account-tokens.ts';
@@ -75,6 +76,7 @@ export interface Pods {
   readonly podManager: PodManager;
   readonly orphans: Orphans;
   readonly hooks: HookRunner;
+  readonly imageGarbage: ImageGarbageCollector;
   readonly cgroups: CgroupManager;
 }
 
@@ -90,6 +92,7 @@ export async function startPods(parts: PodParts): Promise<Pods> {
   });
   await cgroups.start();
   const volumes = makeVolumes(parts);
+  const images = makeImages(parts);
   const network = new NetworkClient();
   const onChange = (uid: string) => podManager.observedChanged(uid);
   const hooks = new HookRunner({ client, network, cache, onChange });
@@ -97,7 +100,7 @@ export async function startPods(parts: PodParts): Promise<Pods> {
     client,
     cache,
     monitor: parts.monitor,
-    images: makeImages(parts),
+    images: images.manager,
     hooks,
     volumes,
     cgroups,
@@ -135,10 +138,17 @@ export async function startPods(parts: PodParts): Promise<Pods> {
   podManager.start();
   const hasPod = (uid: string) => podManager.hasPod(uid);
   const orphans = new Orphans({ client, cache, volumes, cgroups, logs: services.settings, logger, hasPod });
-  return { podManager, orphans, hooks, cgroups };
+  images.garbage.start();
+  return { podManager, orphans, hooks, imageGarbage: images.garbage, cgroups };
 }
 
-function makeImages({ config, logger, store, client, recorder }: PodParts): ImageManager {
+interface Images {
+  readonly manager: ImageManager;
+  readonly garbage: ImageGarbageCollector;
+}
+
+function makeImages(parts: PodParts): Images {
+  const { config, logger, store, client, recorder } = parts;
   const records = new PullRecords({
     directory: join(config.stateDirectory, 'image_manager'),
     clock: systemClock,
@@ -146,9 +156,10 @@ function makeImages({ config, logger, store, client, recorder }: PodParts): Imag
     imageId: async (image, signal) => (await client.imageStatus(image, signal && { signal }))?.id,
   });
   records.load();
+  const garbage = makeImageGarbageCollector(parts, records);
   const missingSecrets = (names: readonly string[]) =>
     `Unable to retrieve some image pull secrets (${names.join(', ')}); attempting to pull the image may not succeed.`;
-  return new ImageManager({
+  const manager = new ImageManager({
     client,
     clock: systemClock,
     records,
@@ -173,8 +184,35 @@ function makeImages({ config, logger, store, client, recorder }: PodParts): Imag
       pullsPerSecond: config.registryPullQPS,
       burst: config.registryBurst,
     }),
+    onUse: (imageId) => garbage.noteUse(imageId),
     onEvent: (pod, container, type, reason, message) =>
       recorder.event(pod, type, reason, message, fieldPath(pod, container.name)),
+  });
+  return { manager, garbage };
+}
+
+function makeImageGarbageCollector(parts: PodParts, records: PullRecords): ImageGarbageCollector {
+  const { config, logger, store, client, recorder, monitor } = parts;
+  return new ImageGarbageCollector({
+    client,
+    records,
+    policy: {
+      highThresholdPercent: config.imageGCHighThresholdPercent,
+      lowThresholdPercent: config.imageGCLowThresholdPercent,
+      minAgeMs: config.imageMinimumGCAgeMs,
+      maxAgeMs: config.imageMaximumGCAgeMs,
+    },
+    clock: systemClock,
+    logger,
+    diskSpace: async (directory) => {
+      const { bsize, blocks, bavail } = await statfs(directory);
+      return { capacityBytes: blocks * bsize, availableBytes: bavail * bsize };
+    },
+    isRuntimeReady: () => isRuntimeReady(monitor.health),
+    onFreeDiskSpaceFailed: (message) => {
+      const node = store.get(nodeKind, undefined, config.nodeName);
+      if (node) recorder.event(node, 'Warning', 'FreeDiskSpaceFailed', message);
+    },
   });
 }
 

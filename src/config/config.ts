@@ -18,6 +18,8 @@ type DurationSetting =
   | 'runtimeRequestTimeout'
   | 'streamingConnectionIdleTimeout'
   | 'eventTTL'
+  | 'imageMinimumGCAge'
+  | 'imageMaximumGCAge'
   | 'shutdownGracePeriod'
   | 'shutdownGracePeriodCriticalPods';
 
@@ -136,6 +138,13 @@ function contradictions(settings: Settings, origins: ReadonlyMap<string, string>
       'imageCredentialProviderConfig and imageCredentialProviderBinDir must be given together',
     );
   }
+  if (settings.imageGCLowThresholdPercent >= settings.imageGCHighThresholdPercent) {
+    report('imageGCLowThresholdPercent', 'imageGCLowThresholdPercent must be less than imageGCHighThresholdPercent');
+  }
+  const { imageMinimumGCAgeMs, imageMaximumGCAgeMs } = toConfig(settings, host);
+  if (imageMaximumGCAgeMs > 0 && imageMaximumGCAgeMs <= imageMinimumGCAgeMs) {
+    report('imageMaximumGCAge', 'imageMaximumGCAge must be 0s or longer than imageMinimumGCAge');
+  }
   const { imagePullCredentialsVerificationPolicy: policy } = settings;
   if (settings.preloadedImagesVerificationAllowlist.length > 0 && policy !== 'NeverVerifyAllowlistedImages') {
     report(
@@ -174,6 +183,8 @@ export function toConfig(settings: Settings, host: HostFacts): Config {
     runtimeRequestTimeout,
     streamingConnectionIdleTimeout,
     eventTTL,
+    imageMinimumGCAge,
+    imageMaximumGCAge,
     shutdownGracePeriod,
     shutdownGracePeriodCriticalPods,
     ...rest
@@ -188,6 +199,8 @@ export function toConfig(settings: Settings, host: HostFacts): Config {
     runtimeRequestTimeoutMs: ms(runtimeRequestTimeout),
     streamingConnectionIdleTimeoutMs: ms(streamingConnectionIdleTimeout),
     eventTTLMs: ms(eventTTL),
+    imageMinimumGCAgeMs: ms(imageMinimumGCAge),
+    imageMaximumGCAgeMs: ms(imageMaximumGCAge),
     shutdownGracePeriodMs: ms(shutdownGracePeriod),
     shutdownGracePeriodCriticalPodsMs: ms(shutdownGracePeriodCriticalPods),
     maxContainerRestartPeriodMs: ms(crashLoopBackOff.maxContainerRestartPeriod),

@@ -47,6 +47,15 @@ export const settingsSchema = Type.Object(
     runtimeRequestTimeout: text('2m', 'duration', 'deadline of a call to the runtime', { minimumMs: 1000 }),
     serializeImagePulls: bool(false, 'pull one image at a time'),
     maxParallelImagePulls: integer(5, 1, 1000, 'how many images may be pulled at once'),
+    imageGCHighThresholdPercent: integer(
+      85,
+      0,
+      100,
+      'usage of the disk from which on unused images are removed; 100: never',
+    ),
+    imageGCLowThresholdPercent: integer(80, 0, 100, 'usage of the disk down to which they are'),
+    imageMinimumGCAge: text('2m', 'duration', 'how long an image stays at least'),
+    imageMaximumGCAge: text('0s', 'duration', 'how long an image stays that nothing uses; 0s: for ever'),
     registryPullQPS: integer(5, 0, 100_000, 'how many pulls may begin in a second; 0: any number'),
     registryBurst: integer(10, 1, 100_000, 'how many may begin at once before that counts'),
     dockerConfigPaths: list(

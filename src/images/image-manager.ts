@@ -28,6 +28,8 @@ export interface ImageManagerOptions {
   readonly credentials: Pick<PullCredentials, 'lookup'>;
   readonly records: PullRecords;
   readonly verification: VerificationSettings;
+  /** Called with the id of an image that a container will be made of. */
+  onUse(imageId: string): void;
   /** Called with what a kubelet would write as Events. */
   onEvent(pod: Pod, container: Container, type: 'Normal' | 'Warning', reason: string, message: string): void;
 }
@@ -72,6 +74,7 @@ export class ImageManager {
     const policy = container.imagePullPolicy ?? 'IfNotPresent';
     const present = policy === 'Always' ? undefined : await this.#inspect(image, signal);
     if (present && (await this.#mayUse(wish, present.id))) {
+      this.#options.onUse(present.id);
       const message = `Container image "${image}" already present on machine and can be accessed by the pod`;
       this.#event(wish, 'Normal', 'Pulled', message);
       return present;
@@ -145,6 +148,7 @@ export class ImageManager {
       throw this.#toPullError(wish, key, error);
     });
     records.succeeded(image, repository, local.id, pulled.credential);
+    this.#options.onUse(local.id);
     this.#backOff.clear(key);
     const [pullTime, wholeTime] = [seconds(pulled.pullMs), seconds(clock.monotonicMs() - askedAt)];
     const message = `Successfully pulled image "${image}" in ${pullTime} (${wholeTime} including waiting). Image size: ${local.sizeBytes} bytes.`;

@@ -33,7 +33,13 @@ const EXEC_SLACK_MS = 5000;
 const DEFAULT_TIMEOUT_MS = 120_000;
 
 /** What is asked of the ImageService. */
-const IMAGE_METHODS: ReadonlySet<string> = new Set<UnaryMethod>(['ImageStatus', 'PullImage', 'ImageFsInfo']);
+const IMAGE_METHODS: ReadonlySet<string> = new Set<UnaryMethod>([
+  'ImageStatus',
+  'PullImage',
+  'ListImages',
+  'RemoveImage',
+  'ImageFsInfo',
+]);
 
 export interface CallOptions {
   readonly signal?: AbortSignal;
@@ -248,6 +254,16 @@ export class CriClient {
   /** The image with this name or id, or undefined when the node has none. */
   async imageStatus(image: string, options?: CallOptions): Promise<Image__Output | undefined> {
     return (await this.#find('ImageStatus', { image: { image } }, options))?.image ?? undefined;
+  }
+
+  /** All images of the node, those of others that use the runtime included. */
+  async listImages(options?: CallOptions): Promise<Image__Output[]> {
+    return (await this.#call('ListImages', {}, options)).images;
+  }
+
+  /** Removes an image with all its names. */
+  removeImage(image: string, options?: CallOptions): Promise<void> {
+    return this.#ensureGone('RemoveImage', { image: { image } }, options);
   }
 
   /** Returns the reference under which the pulled image is known, usually its id. */

@@ -53,7 +53,7 @@ const pure: readonly RegExp[] = [
   /^node\/(admission|shutdown-groups)\.ts$/,
   /^probes\/(evaluation|address|http-target|network-error|outcome|results)\.ts$/,
   /^volumes\/(payload|config-map|secret|downward-api|projected|service-account-token)\.ts$/,
-  /^images\/(docker-config|image-access|image-error|keyring)\.ts$/,
+  /^images\/(docker-config|image-access|image-error|image-gc-order|keyring)\.ts$/,
   /^storage\/(match|claim-step|claim-users|volume-step|ephemeral-claims)\.ts$/,
   /^network\/(hosts|dns|hostname)\.ts$/,
   /^stats\/(usage|cgroup-usage|node-usage|cpu-rate|exposition|metrics-objects|running-pods|summary|resource-metrics|cadvisor-metrics)\.ts$/,

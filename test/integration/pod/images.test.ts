@@ -10,8 +10,18 @@ import { DEMO_IMAGE, isReady, podManifest, shell, statusOf } from './pods.ts';
 
 const runtime = await startContainerd({ version: wantedContainerd() });
 t.teardown(() => runtime.stop());
-const registry = new TestRegistry(['app:1', 'always:1', 'late:1', 'stalled:1', 'plain:latest']);
-await registry.start(runtime);
+const registry = new TestRegistry([
+  'app:1',
+  'always:1',
+  'late:1',
+  'stalled:1',
+  'plain:latest',
+  'unused:1',
+  'secret/app:1',
+  'registry.test/app:1',
+]);
+const hostile = ['registry.test.evil.test', 'evil-registry.test', 'sub.registry.test', 'registry.test:5000'];
+await registry.start(runtime, hostile);
 t.teardown(() => registry.stop());
 const daemon = await startDaemon({ runtime });
 t.teardown(() => daemon.stop());
@@ -211,4 +221,54 @@ t.test('another image by PATCH restarts that container, and nothing else', async
   t.strictSame(statusOf(after, 'b'), statusOf(before, 'b'), 'the other container goes on');
   await waitFor('its word', async () => (await daemon.containerLog('update', 'a')) === '2\n');
   await daemon.deletePod('update');
+});
+
+t.test('credentials are shown to the registry that they are for, and to none that looks like it', async (t) => {
+  registry.protect('secret/app', 'robot', 'password');
+  const auths = {
+    'registry.test': { username: 'robot', password: 'password' },
+    'https://someone:else@registry.test/secret': { username: 'robot', password: 'password' },
+  };
+  const data = { '.dockerconfigjson': Buffer.from(JSON.stringify({ auths })).toString('base64') };
+  const secret = {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name: 'robot' },
+    type: 'kubernetes.io/dockerconfigjson',
+    data,
+  };
+  await daemon.api.expectOk('POST', '/api/v1/namespaces/default/secrets', { body: secret });
+  const names = [...hostile.map((host) => `${host}/app:1`), 'evil-registry.test/registry.test/app:1'];
+  const containers = names.map((image, index) => ({ name: `c${index}`, image, command: shell('') }));
+  const imagePullSecrets = [{ name: 'robot' }];
+  await daemon.createPod(podManifest('hostile', containers, { imagePullSecrets }));
+  await daemon.waitForExistingPod('hostile', isReady);
+  t.same(registry.shown, []);
+  const good = { name: 'a', image: registry.image('secret/app:1'), command: shell('') };
+  await daemon.createPod(podManifest('robot', [good], { imagePullSecrets }));
+  await daemon.waitForExistingPod('robot', isReady);
+  t.not(registry.shown.length, 0);
+  for (const name of ['hostile', 'robot']) await daemon.deletePod(name);
+});
+
+t.test('on a full disk images go that were pulled and are not used, and no others', async (t) => {
+  await daemon.createPod(manifest('unused', registry.image('unused:1')));
+  const { imageID = '' } = statusOf(await daemon.waitForExistingPod('unused', isReady), 'a');
+  await daemon.createPod(manifest('used', registry.image('app:1')));
+  await daemon.waitForExistingPod('used', isReady);
+  await daemon.deletePod('unused');
+  // Every disk is fuller than that.
+  daemon.writeConfig({ imageGCHighThresholdPercent: 1, imageGCLowThresholdPercent: 0, imageMinimumGCAge: '0s' });
+  await daemon.restart();
+  const isThere = async (image: string) => (await runtime.cri.call('ImageStatus', { image: { image } })).image !== null;
+  await waitFor('the unused image to be gone', async () => !(await isThere(registry.image('unused:1'))));
+  t.notOk(await isThere(imageID));
+  t.ok(await isThere(registry.image('app:1')), 'it is used');
+  t.ok(await isThere('mini-kubelet.local/demo:2'), 'it was imported');
+  t.ok(
+    await waitFor('the event', async () =>
+      (await events(daemon.root.name)).find((event) => /^FreeDiskSpaceFailed: /.test(event)),
+    ),
+  );
+  await daemon.deletePod('used');
 });

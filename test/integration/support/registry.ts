@@ -22,6 +22,8 @@ export class TestRegistry {
   readonly #credentials = new Map<string, string>();
   /** Method and path of each request so far. */
   readonly requests: string[] = [];
+  /** The credentials that were shown, with the path for which. */
+  readonly shown: string[] = [];
 
   /** @param names repositories with their tags, such as `app:1`. */
   constructor(names: readonly string[]) {
@@ -29,18 +31,20 @@ export class TestRegistry {
     this.#server = createServer((request, response) => this.#answer(request, response));
   }
 
-  /** Listens, and tells the runtime where `registry.test` is. */
-  async start(runtime: RuntimeFixture): Promise<void> {
+  /** Listens, and tells the runtime that `registry.test` and the other hosts are here. */
+  async start(runtime: RuntimeFixture, otherHosts: readonly string[] = []): Promise<void> {
     await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
     const address = this.#server.address();
     if (address === null || typeof address === 'string') throw new Error('the registry has no port');
     const url = `http://127.0.0.1:${address.port}`;
-    const directory = join(runtime.root.path, 'certs.d', TestRegistry.host);
-    mkdirSync(directory, { recursive: true });
-    writeFileSync(
-      join(directory, 'hosts.toml'),
-      `server = "${url}"\n[host."${url}"]\n  capabilities = ["pull", "resolve"]\n`,
-    );
+    for (const host of [TestRegistry.host, ...otherHosts]) {
+      const directory = join(runtime.root.path, 'certs.d', host);
+      mkdirSync(directory, { recursive: true });
+      writeFileSync(
+        join(directory, 'hosts.toml'),
+        `server = "${url}"\n[host."${url}"]\n  capabilities = ["pull", "resolve"]\n`,
+      );
+    }
   }
 
   async stop(): Promise<void> {
@@ -72,6 +76,8 @@ export class TestRegistry {
   #answer(request: IncomingMessage, response: ServerResponse): void {
     const path = (request.url ?? '').replace(/\?.*$/, '');
     this.requests.push(`${request.method} ${path}`);
+    const { authorization } = request.headers;
+    if (authorization !== undefined) this.shown.push(`${path} ${authorization}`);
     const [, repository = '', kind, reference = ''] = /^\/v2\/(.+)\/(manifests|blobs)\/(.+)$/.exec(path) ?? [];
     const fault = this.#faults.get(repository);
     const credentials = this.#credentials.get(repository);

@@ -101,6 +101,7 @@ function startManager(world: World, verification: Partial<VerificationSettings> 
       onMissingSecrets: (_pod, names) => events.push(`missing ${names}`),
     }),
     puller: new ImagePuller({ client: runtime, clock, maxParallelPulls: 5, pullsPerSecond: 0, burst: 1 }),
+    onUse: () => {},
     onEvent: (_pod, _container, _type, reason, message) => events.push(`${reason}: ${message}`),
   });
 }

@@ -10,6 +10,7 @@ export interface Image {
   'size'?: (number | string | Long);
   'uid'?: (_runtime_v1_Int64Value | null);
   'username'?: (string);
+  'pinned'?: (boolean);
 }
 
 export interface Image__Output {
@@ -19,4 +20,5 @@ export interface Image__Output {
   'size': (string);
   'uid': (_runtime_v1_Int64Value__Output | null);
   'username': (string);
+  'pinned': (boolean);
 }

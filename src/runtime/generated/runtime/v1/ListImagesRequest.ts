@@ -1,0 +1,8 @@
+// Original file: proto/cri/runtime.proto
+
+
+export interface ListImagesRequest {
+}
+
+export interface ListImagesRequest__Output {
+}
