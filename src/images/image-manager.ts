@@ -5,6 +5,7 @@ import type { CriClient } from '../runtime/cri-client.ts';
 import type { PodSandboxConfig } from '../runtime/generated/runtime/v1/PodSandboxConfig.ts';
 import { RuntimeError } from '../runtime/runtime-error.ts';
 import type { Clock } from '../util/clock.ts';
+import { untilAborted } from '../util/until-aborted.ts';
 import { judgeAccess, mustVerify, type VerificationSettings } from './image-access.ts';
 import { ImageError, pullFailure } from './image-error.ts';
 import type { ImagePuller, PulledImage } from './image-puller.ts';
@@ -107,7 +108,8 @@ export class ImageManager {
     let found: Promise<readonly PullCredential[]> | undefined;
     const credentials = () => {
       found ??= this.#options.credentials.lookup(pod, repository);
-      return found;
+      // A plugin may take its time: what it says is kept for the next one who asks.
+      return untilAborted(found, signal);
     };
     return { pod, container, image, repository, sandboxConfig, signal, credentials };
   }
@@ -160,7 +162,8 @@ export class ImageManager {
     { image, sandboxConfig, signal }: Wish,
     credentials: readonly PullCredential[],
   ): Promise<{ local: LocalImage; pulled: PulledImage }> {
-    const pulled = await this.#options.puller.pull(image, credentials, sandboxConfig, signal);
+    // It may still wait for its turn, behind pulls that stand still.
+    const pulled = await untilAborted(this.#options.puller.pull(image, credentials, sandboxConfig, signal), signal);
     const local = await this.#inspect(pulled.ref, signal);
     if (!local) throw new ImageError('ImageInspectError', `image "${image}" is gone right after its pull`, 1000);
     return { local, pulled };

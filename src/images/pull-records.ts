@@ -64,6 +64,8 @@ export class PullRecords {
   readonly #running = new Map<string, number>();
   /** Names of which a pull may go on in the runtime, though nobody waits for it. */
   readonly #uncertain = new Set<string>();
+  /** Names of intents whose image was not there when `tidy` looked last. */
+  readonly #missing = new Set<string>();
   #hashKey = '';
 
   constructor(options: PullRecordsOptions) {
@@ -123,6 +125,7 @@ export class PullRecords {
       writeFileAtomic(this.#intentPath(image), JSON.stringify(intent), 0o600);
       this.#intents.set(image, intent);
     }
+    this.#missing.delete(image);
     this.#running.set(image, (this.#running.get(image) ?? 0) + 1);
   }
 
@@ -155,6 +158,9 @@ export class PullRecords {
     for (const image of [...this.#intents.keys()]) {
       if (this.#running.has(image)) continue;
       await this.#settle(image, undefined);
+      // No runtime is at it for so long when nobody waits.
+      if (this.#missing.has(image) && !this.#running.has(image)) this.#removeIntent(image);
+      else if (this.#intents.has(image)) this.#missing.add(image);
     }
     for (const { imageRef, lastUpdatedTime } of [...this.#pulled.values()]) {
       // One that is newer than the list is of a pull that was not over by then.
@@ -202,6 +208,7 @@ export class PullRecords {
     rmSync(this.#intentPath(image), { force: true });
     this.#intents.delete(image);
     this.#uncertain.delete(image);
+    this.#missing.delete(image);
   }
 
   get #pulledDirectory(): string {

@@ -1,4 +1,5 @@
 import type { Container, Pod } from '../api/pod.ts';
+import { untilAborted } from '../util/until-aborted.ts';
 import { fieldPath } from './containers.ts';
 import { graceSecondsLeft } from './grace-period.ts';
 import { hookTarget, httpFallbackMessage, killContainer } from './kill-container.ts';
@@ -45,17 +46,4 @@ export async function runPostStart(
   } as const;
   await killContainer(services, pod, kill, signal);
   throw new StepError(POST_START_HOOK_ERROR, outcome.message);
-}
-
-/** Waits for what goes on by itself. @throws the signal's reason when the step is given up before. */
-export async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const onAbort = () => reject(signal.reason);
-  signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
 }

@@ -259,6 +259,21 @@ t.test(
   },
 );
 
+t.test('a pull that is given up while it waits for its turn ends at once', async (t) => {
+  const world = newWorld(t);
+  const manager = startManager(world);
+  const held = Promise.withResolvers<string>();
+  world.runtime.pullImage = () => held.promise;
+  const pulls = [...Array(5).keys()].map((index) => ensure(manager, { image: `other.test/app:${index}` }));
+  const control = new AbortController();
+  const waiting = ensure(manager, { image: 'other.test/late', signal: control.signal });
+  await new Promise((resolve) => setImmediate(resolve));
+  control.abort(new Error('given up'));
+  await t.rejects(waiting, { message: 'given up' });
+  held.reject(new RuntimeError('PullImage', 'UNKNOWN', 'no such host'));
+  t.same(await Promise.all(pulls), Array(5).fill('ErrImagePull'));
+});
+
 t.test('nobody slips in while an image is being pulled', async (t) => {
   const world = newWorld(t);
   const manager = startManager(world);
