@@ -16,7 +16,7 @@ import { ImagePuller } from './images/image-puller.ts';
 import { PullCredentials } from './images/pull-credentials.ts';
 import { PullRecords } from './images/pull-records.ts';
 import { readHostResolvConf } from './network/host-resolver.ts';
-import { admit } from './node/admission.ts';
+import { admit, resizeProblem } from './node/admission.ts';
 import type { NodeResources } from './node/allocatable.ts';
 import type { NodeCapacity } from './node/capacity.ts';
 import type { MachineInfo } from './node/node-info.ts';
@@ -132,6 +132,7 @@ export async function startPods(parts: PodParts): Promise<Pods> {
   const podManager = new PodManager({
     services,
     admit: (pod, others) => admitPod(parts, pod, others),
+    resizeProblem: (pod, others) => resizeProblem(pod, others, parts.machine.resources.allocatable),
     onActivePods: (pods) =>
       parts.background(cgroups.setQosRequests(pods), 'could not update the cgroups of the QoS classes'),
   });

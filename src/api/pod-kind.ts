@@ -3,6 +3,7 @@ import type { KindDefinition } from './kind.ts';
 import { type Pod, PodSchema } from './pod.ts';
 import { applyPodDefaults } from './pod-defaults.ts';
 import { preparePodForCreate, preparePodForStatusUpdate, preparePodForUpdate } from './pod-prepare.ts';
+import { preparePodResize, validatePodResize } from './pod-resize.ts';
 import { type PodSupport, validatePodSupport } from './pod-support.ts';
 import { podColumns, podRow } from './pod-table.ts';
 import { validatePodStatusUpdate, validatePodUpdate } from './pod-update.ts';
@@ -31,9 +32,17 @@ export function createPodKind(options: PodKindOptions): KindDefinition<Pod> {
       { name: 'exec', kind: 'PodExecOptions', verbs: ['create', 'get'] },
       { name: 'log', kind: 'Pod', verbs: ['get'] },
       { name: 'portforward', kind: 'PodPortForwardOptions', verbs: ['create', 'get'] },
+      { name: 'resize', kind: 'Pod', verbs: ['get', 'patch', 'update'] },
       { name: 'status', kind: 'Pod', verbs: ['get', 'patch', 'update'] },
     ],
     subresourceRules: {
+      resize: {
+        prepareForUpdate: preparePodResize,
+        validateUpdate: (next, current) => {
+          const errors = validatePodResize(next, current, options);
+          return errors.length > 0 ? errors : validatePodSupport(next, options);
+        },
+      },
       ephemeralcontainers: {
         prepareForUpdate: prepareEphemeralContainersUpdate,
         validateUpdate: (next, current) => {

@@ -75,7 +75,6 @@ const isSignal: Unsupported['unless'] = (value) => signalNumber(String(value)) !
  */
 const unsupported: readonly Unsupported[] = [
   { path: 'spec.containers[*].lifecycle.stopSignal', unless: isSignal, hint: 'not a signal that can be sent' },
-  { path: 'spec.containers[*].resizePolicy' },
   { path: 'spec.containers[*].volumeDevices' },
   { path: 'spec.containers[*].resources.claims' },
   { path: 'spec.containers[*].resources.limits.*', unless: plainResource, hint: 'there are no device plugins' },

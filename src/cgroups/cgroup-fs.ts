@@ -25,6 +25,8 @@ export interface CgroupFs {
   prepareInner(path: string): Promise<void>;
   /** Makes the cgroup, with its parents, and writes its resources. Idempotent. */
   ensure(path: string, resources: CgroupResources): Promise<void>;
+  /** Memory that is used in the cgroup, in bytes; undefined where it cannot be told. */
+  memoryUsage(path: string): Promise<bigint | undefined>;
   /** Names of the cgroups directly below, in any hierarchy; none where the cgroup is not there. */
   children(path: string): Promise<Set<string>>;
   /**
@@ -94,6 +96,16 @@ export async function makeDir(io: CgroupIo, path: string): Promise<boolean> {
 /** The path of the parent: '' for a top one, which stands for the mount point itself. */
 export function parentPath(path: string): string {
   return path.slice(0, path.lastIndexOf('/'));
+}
+
+/** A number that the kernel tells; undefined where there is no such file. */
+export async function readNumber(io: CgroupIo, file: string): Promise<bigint | undefined> {
+  try {
+    return BigInt((await io.read(file)).trim());
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
 }
 
 /** Whether the kernel shows this file. */

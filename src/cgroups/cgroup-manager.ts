@@ -22,6 +22,7 @@ import { type CgroupLayout, detectCgroups, missingControllers } from './detect.t
 import {
   burstableShares,
   hugepageSizeName,
+  largerResources,
   MIN_SHARES,
   podCgroupResources,
   type RootLimits,
@@ -149,17 +150,40 @@ export class CgroupManager {
    * @throws CgroupWriteError when the kernel refuses a value.
    */
   async ensurePod(pod: Pod): Promise<string> {
-    const { fs, slices, hugepageSizes } = this.#started();
-    const name = this.#podName(pod);
-    const resources = podCgroupResources(pod, {
+    await this.#writePod(pod, this.#podResources(pod));
+    return this.cgroupParent(pod);
+  }
+
+  /**
+   * Gives the pod's cgroup the larger of what the pod is to have and of what it had, so that its containers can be changed
+   * one by one. What has no limit in either keeps what the kernel has.
+   */
+  async growPod(pod: Pod, before: Pod): Promise<void> {
+    await this.#writePod(pod, largerResources(this.#podResources(pod), this.#podResources(before)));
+  }
+
+  /** Memory that a container uses, in bytes; undefined where it cannot be told. */
+  async memoryUsage(pod: Pod, containerId: string): Promise<bigint | undefined> {
+    const { fs } = this.#started();
+    const path = cgroupPath(this.#options.driver, this.#podName(pod));
+    const child = [...(await fs.children(path))].find((name) => name.includes(containerId));
+    return child === undefined ? undefined : await fs.memoryUsage(`${path}/${child}`);
+  }
+
+  #podResources(pod: Pod): CgroupResources {
+    return podCgroupResources(pod, {
       podPidsLimit: this.#options.podPidsLimit,
       cpuCfsQuota: this.#options.cpuCfsQuota ?? true,
       cpuCfsQuotaPeriodMicros: this.#options.cpuCfsQuotaPeriodMicros,
-      hugepageSizes,
+      hugepageSizes: this.#started().hugepageSizes,
     });
+  }
+
+  async #writePod(pod: Pod, resources: CgroupResources): Promise<void> {
+    const { fs, slices } = this.#started();
+    const name = this.#podName(pod);
     await slices?.ensure(name, resources);
     await fs.ensure(cgroupPath(this.#options.driver, name), resources);
-    return this.cgroupParent(pod);
   }
 
   /**

@@ -80,6 +80,25 @@ export function podCgroupResources(pod: Pod, options: PodCgroupOptions): CgroupR
   };
 }
 
+/** What has room for both; a limit that only one of them has is left out. PURE */
+export function largerResources(one: CgroupResources, other: CgroupResources): CgroupResources {
+  const { cpuShares, cpuPeriodMicros, cpuQuotaMicros, memoryBytes, ...rest } = one;
+  const quotas = [cpuQuotaMicros, other.cpuQuotaMicros];
+  const quota = quotas.includes(-1) ? -1 : larger(cpuQuotaMicros, other.cpuQuotaMicros);
+  const memory = larger(memoryBytes, other.memoryBytes);
+  return {
+    ...rest,
+    cpuShares: Math.max(cpuShares ?? 0, other.cpuShares ?? 0),
+    ...(quota !== undefined && cpuPeriodMicros !== undefined && { cpuPeriodMicros, cpuQuotaMicros: quota }),
+    ...(memory !== undefined && { memoryBytes: memory }),
+  };
+}
+
+function larger<T extends number | bigint>(one: T | undefined, other: T | undefined): T | undefined {
+  if (one === undefined || other === undefined) return undefined;
+  return one > other ? one : other;
+}
+
 /**
  * Whether every container is limited, or the pod as a whole. An init container counts as limited when a sidecar started
  * before it is: what the pod needs at that time is the sum of both.

@@ -8,6 +8,7 @@ import {
   hasFile,
   makeDir,
   parentPath,
+  readNumber,
 } from './cgroup-fs.ts';
 import { type CgroupIo, errorCode } from './cgroup-io.ts';
 import { pidsBelow, removeCgroup } from './cgroup-remove.ts';
@@ -60,6 +61,11 @@ export class FsV1 implements CgroupFs {
         await this.#writer.write(mount + path, valuesV1(controller, resources));
       }),
     );
+  }
+
+  async memoryUsage(path: string): Promise<bigint | undefined> {
+    const mount = this.#mounts.find(([controller]) => controller === 'memory')?.[1];
+    return mount === undefined ? undefined : await readNumber(this.#io, `${mount}${path}/memory.usage_in_bytes`);
   }
 
   async children(path: string): Promise<Set<string>> {

@@ -7,6 +7,7 @@ import {
   hasFile,
   makeDir,
   parentPath,
+  readNumber,
 } from './cgroup-fs.ts';
 import { type CgroupIo, errorCode } from './cgroup-io.ts';
 import { pidsBelow, removeCgroup } from './cgroup-remove.ts';
@@ -60,6 +61,10 @@ export class FsV2 implements CgroupFs {
       await this.prepareInner(parentPath(path));
     }
     await this.#writer.write(dir, values);
+  }
+
+  memoryUsage(path: string): Promise<bigint | undefined> {
+    return readNumber(this.#io, `${this.#mount}${path}/memory.current`);
   }
 
   async children(path: string): Promise<Set<string>> {

@@ -4,6 +4,7 @@ import { podRequests, type ResourceList } from '../api/pod-resources.ts';
 import { cpuMilli, quantityBytes } from '../api/quantity.ts';
 import { isSafeSysctl, matchesSysctl, sysctlNamespace } from '../api/sysctls.ts';
 import { NODE_SHUTDOWN_REFUSED } from '../pod/node-shutdown-status.ts';
+import type { ResizeProblem } from '../pod/resize.ts';
 import { conflictsOnHostPorts } from './host-ports.ts';
 import { matchesNode } from './node-affinity.ts';
 import { toleratesTaint } from './taints.ts';
@@ -55,6 +56,34 @@ export function admit(pod: Pod, others: Iterable<Pod>, node: AdmissionNode): Rej
     checkTaints(pod, node) ??
     checkShutdown(node);
   return rejection && { reason: rejection.reason, message: `Pod was rejected: ${rejection.message}` };
+}
+
+/**
+ * Why a pod that runs may not have the CPU and memory that it asks for now (canResizePod in pkg/kubelet/allocation). PURE
+ *
+ * @param others as of `admit`. @param allocatable quantities by resource name.
+ */
+export function resizeProblem(
+  pod: Pod,
+  others: Iterable<Pod>,
+  allocatable: Readonly<Record<string, string>>,
+): ResizeProblem | undefined {
+  const active = [...others].filter((other) => !isTerminated(other) && other.metadata.uid !== pod.metadata.uid);
+  const requests = podRequests(pod);
+  for (const resource of ['cpu', 'memory']) {
+    const [requested, capacity] = [amountOf(requests, resource), amountOf(allocatable, resource)];
+    if (requested <= capacity) continue;
+    const message = `Node didn't have enough capacity: ${resource}, requested: ${requested}, capacity: ${capacity}`;
+    return { reason: 'Infeasible', message };
+  }
+  for (const resource of ['cpu', 'memory']) {
+    const [requested, capacity] = [amountOf(requests, resource), amountOf(allocatable, resource)];
+    const used = active.reduce((sum, other) => sum + amountOf(podRequests(other), resource), 0n);
+    if (requested > capacity - used) {
+      return { reason: 'Deferred', message: outOf(resource, requested, used, capacity).message };
+    }
+  }
+  return undefined;
 }
 
 function checkShutdown({ isShuttingDown }: AdmissionNode): Rejection | undefined {

@@ -1,3 +1,5 @@
+import type { ContainerResize } from './resize.ts';
+
 /** One container to bring up. */
 export interface ContainerStart {
   readonly containerName: string;
@@ -21,6 +23,8 @@ interface ActionArgs {
   };
   /** Brings volumes that show objects of the API to what these are now, in a pod that runs. */
   refreshVolumes: object;
+  /** Changes the resources of containers that run, and those of the pod's cgroup. */
+  resizePod: { readonly containers: readonly ContainerResize[] };
   killContainer: {
     readonly containerId: string;
     readonly containerName: string;

@@ -2,8 +2,10 @@ import type { ContainerStatus, Pod, PodCondition } from '../api/pod.ts';
 import type { ObservedPod } from '../runtime/observed.ts';
 import { ATOMIC_START_CONDITION, atomicStart } from './atomic-start.ts';
 import { roleOf } from './containers.ts';
+import type { PodFacts } from './facts.ts';
 import { usableSandbox } from './instances.ts';
 import { type ContainerStatuses, endOf, type PodPhase } from './phase.ts';
+import { RESIZE_IN_PROGRESS, RESIZE_PENDING, resizeConditions } from './resize.ts';
 import type { RestartAll } from './restart-all.ts';
 import { rfc3339 } from './times.ts';
 
@@ -19,6 +21,7 @@ export function conditionsOf(
   phase: PodPhase,
   statuses: ContainerStatuses,
   restartAll: RestartAll | undefined,
+  facts: PodFacts,
   now: number,
 ): PodCondition[] {
   const stored = pod.status?.conditions ?? [];
@@ -34,8 +37,15 @@ export function conditionsOf(
     ...(pod.spec.nodeName ? [{ type: 'PodScheduled', status: 'True' } as const] : []),
     ...atomicStartState(pod, observed, now),
     ...restartAllState(stored, restartAll),
+    ...resizeConditions(pod, observed, facts),
   ];
-  const types = new Set(['Ready', ...[...beforeReady, ...afterReady].map((condition) => condition.type)]);
+  // Those of a change of resources go with it.
+  const types = new Set([
+    'Ready',
+    RESIZE_PENDING,
+    RESIZE_IN_PROGRESS,
+    ...[...beforeReady, ...afterReady].map((condition) => condition.type),
+  ]);
   const foreign = stored.filter((condition) => !types.has(condition.type));
   const ready = readyState(pod, containersReady, [...beforeReady, ...afterReady, ...foreign]);
   const ours = [...beforeReady, ready, ...afterReady];

@@ -6,6 +6,7 @@ import { targetProblem } from './ephemeral-target.ts';
 import type { PodFacts, Problem } from './facts.ts';
 import { instancesOf, probesOf } from './instances.ts';
 import { POST_START_HOOK_ERROR } from './plan-steps.ts';
+import { presentResources } from './resize.ts';
 import { restartOf } from './restart.ts';
 import { isObsolete, RESTARTING_ALL, type RestartAll } from './restart-all.ts';
 import { rfc3339, rfc3339FromNanos } from './times.ts';
@@ -52,7 +53,7 @@ export function containerStatus(pod: Pod, container: Container, common: StatusCo
     imageID: latest.imageRef,
     containerID: `${settings.runtimeName}://${latest.id}`,
     ...(container.resources?.requests ? { allocatedResources: container.resources.requests } : {}),
-    resources: container.resources ?? {},
+    resources: presentResources(pod, container, latest, facts),
     ...mountStatuses(container, latest.recursiveReadOnlyPaths),
     ...stopSignal(latest),
     ...(user ? { user: { linux: { ...user, supplementalGroups: [...user.supplementalGroups] } } } : {}),

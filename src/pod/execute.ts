@@ -1,7 +1,8 @@
-import type { Pod } from '../api/pod.ts';
+import type { Pod, ResourceRequirements } from '../api/pod.ts';
 import type { Action, ActionKind, ActionOf } from './actions.ts';
 import { finishDeletion, releaseResources, removeContainer, removeSandbox } from './end-pod.ts';
 import { killContainer } from './kill-container.ts';
+import { resizePod } from './resize-pod.ts';
 import { refreshVolumes, runPod } from './run-pod.ts';
 import type { PodServices } from './services.ts';
 
@@ -9,6 +10,7 @@ import type { PodServices } from './services.ts';
 export type Outcome =
   | { readonly kind: 'done' }
   | { readonly kind: 'released' }
+  | { readonly kind: 'resized'; readonly containers: ReadonlyMap<string, ResourceRequirements> }
   | { readonly kind: 'ending'; readonly reason: string; readonly message: string }
   | { readonly kind: 'ran'; readonly startFailures: ReadonlyMap<string, unknown>; readonly started: readonly string[] };
 
@@ -31,6 +33,10 @@ const executors: { readonly [K in ActionKind]: Executor<K> } = {
     await refreshVolumes(services, known(pod), signal);
     return DONE;
   },
+  resizePod: async (services, pod, action, signal) => ({
+    kind: 'resized',
+    containers: await resizePod(services, known(pod), action, signal),
+  }),
   killContainer: async (services, pod, action, signal) => {
     await killContainer(services, pod, action, signal);
     return DONE;

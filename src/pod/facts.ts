@@ -1,5 +1,7 @@
+import type { ResourceRequirements } from '../api/pod.ts';
 import { NO_POST_STARTS, type PostStartStates } from '../hooks/hook-runner.ts';
 import { NO_PROBE_RESULTS, type ProbeResults } from '../probes/results.ts';
+import type { ResizeProblem } from './resize.ts';
 import type { VolumeFacts } from './volume-freshness.ts';
 
 /** Why something of a pod could not be done, and when to try again. */
@@ -39,6 +41,12 @@ export interface PodFacts {
   readonly probes: ProbeResults;
   readonly postStarts: PostStartStates;
   readonly volumes: VolumeFacts;
+  /** Why the resources that the pod wants have to wait; undefined when they do not. */
+  readonly resizePending: ResizeProblem | undefined;
+  /** What containers were given while they ran, by their ids, until the status says so. */
+  readonly resizedContainers: ReadonlyMap<string, ResourceRequirements>;
+  /** Why resources could not be changed, and when that is tried again. */
+  readonly resizeFailure: { readonly message: string; readonly retryAtMs: number } | undefined;
 }
 
 export const NO_FACTS: PodFacts = {
@@ -52,4 +60,7 @@ export const NO_FACTS: PodFacts = {
   probes: NO_PROBE_RESULTS,
   postStarts: NO_POST_STARTS,
   volumes: { isStale: false, dueAtMs: undefined },
+  resizePending: undefined,
+  resizedContainers: new Map(),
+  resizeFailure: undefined,
 };

@@ -8,6 +8,7 @@ import type { PodFacts } from './facts.ts';
 import { graceSecondsLeft } from './grace-period.ts';
 import { instancesOf } from './instances.ts';
 import { type ContainerStep, FAILED_POST_START_HOOK, kill, NOTHING } from './plan-steps.ts';
+import { isRestartedToResize } from './resize.ts';
 import { decideRestart, restartOf } from './restart.ts';
 import { isObsolete, type RestartAll } from './restart-all.ts';
 
@@ -101,6 +102,9 @@ export function firstStart(pod: Pod, containerName: string): ContainerStart {
 function planRunning(context: RunContext, container: Container, running: ObservedContainer): ContainerStep {
   if (running.hash !== containerHash(container)) {
     return killStep(context, running, `Container ${container.name} definition changed, will be restarted`);
+  }
+  if (isRestartedToResize(context.pod, container, running)) {
+    return killStep(context, running, `Container ${container.name} resize requires restart`);
   }
   // In a step that was given up: else the hook's failure has led to its end already.
   const postStart = context.facts.postStarts.get(running.id);

@@ -13,6 +13,7 @@ import { planEphemeralContainers } from './plan-ephemeral.ts';
 import { planGarbage } from './plan-garbage.ts';
 import { planInitContainers } from './plan-init.ts';
 import { act, type ContainerStep, earliest, kill, NOTHING } from './plan-steps.ts';
+import { containerResizes } from './resize.ts';
 import { isObsolete, type RestartAll, restartAllOf } from './restart-all.ts';
 import { killInOrder } from './termination-order.ts';
 import { isUnfinishedStart, withoutUnfinishedStarts } from './unfinished-start.ts';
@@ -28,9 +29,10 @@ export interface PlanSettings {
  * 1. a pod whose time is over, or whose containers could not start together, is given up;
  * 2. what runs though it must not is stopped;
  * 3. when all app containers have ended for good, so do the sidecars;
- * 4. init containers and sidecars come up one after the other;
- * 5. then the app containers, side by side;
- * 6. ephemeral containers, beside whatever else there is.
+ * 4. resources of what runs are changed;
+ * 5. init containers and sidecars come up one after the other;
+ * 6. then the app containers, side by side;
+ * 7. ephemeral containers, beside whatever else there is.
  */
 export function planRun(pod: Pod, seen: ObservedPod, facts: PodFacts, settings: PlanSettings, now: number): Plan {
   const observed = withoutUnfinishedStarts(pod, facts, seen);
@@ -58,6 +60,11 @@ export function planRun(pod: Pod, seen: ObservedPod, facts: PodFacts, settings: 
     return act(killInOrder(pod, left, graceSecondsLeft(pod, now), 'Stopping container'));
   }
 
+  const resizes = containerResizes(pod, observed, facts);
+  const resizeAtMs = resizes.length > 0 ? facts.resizeFailure?.retryAtMs : undefined;
+  // Before anything is started: what starts beside them is to fit in as well.
+  if (resizes.length > 0 && (resizeAtMs ?? 0) <= now) return act([{ kind: 'resizePod', containers: resizes }]);
+
   const context: RunContext = { pod, observed, facts, settings, now, sandbox, restartAll };
   const unfinished = seen.containers.filter((container) => isUnfinishedStart(pod, facts, container));
   const plans = planContainers(context, unfinished);
@@ -67,6 +74,7 @@ export function planRun(pod: Pod, seen: ObservedPod, facts: PodFacts, settings: 
   const wakeAtMs = earliest([
     ...deadlinesMs,
     garbage.wakeAtMs,
+    resizeAtMs,
     facts.volumes.dueAtMs,
     ...plans.map((step) => step.wakeAtMs),
   ]);

@@ -5,6 +5,7 @@ import type { Pod, PodStatus } from '../api/pod.ts';
 import { nodeShutdownStatus } from './node-shutdown-status.ts';
 import { isTerminalPhase } from './phase.ts';
 import { PodWorker } from './pod-worker.ts';
+import { countedPod, isResizePending, type ResizeProblem } from './resize.ts';
 import type { PodServices } from './services.ts';
 import { rfc3339 } from './times.ts';
 
@@ -18,6 +19,8 @@ export interface PodManagerOptions {
   readonly services: PodServices;
   /** Pure: whether `pod` fits beside `others`. */
   readonly admit: (pod: Pod, others: readonly Pod[]) => Rejection | undefined;
+  /** Pure: why the resources that `pod` wants do not fit beside `others`. */
+  readonly resizeProblem: (pod: Pod, others: readonly Pod[]) => ResizeProblem | undefined;
   /** Called with the pods that hold resources, after they changed. */
   readonly onActivePods: (pods: readonly Pod[]) => void;
 }
@@ -50,6 +53,7 @@ export class PodManager {
         if (type === 'DELETED') this.#pods.delete(uid);
         else this.#pods.set(uid, object);
         this.#wake(uid);
+        if (type === 'DELETED' || isTerminalPhase(object.status?.phase)) this.#wakePendingResizes();
       }),
       store.watch(configMapKind, { resourceVersion }, ({ object }) => this.#sourceChanged('configMaps', object)),
       store.watch(secretKind, { resourceVersion }, ({ object }) => this.#sourceChanged('secrets', object)),
@@ -160,6 +164,11 @@ export class PodManager {
       isRuntimeUsable: () => this.#isSynced,
       admit: (pod) => this.#admit(pod),
       onFinished: () => this.#finish(uid),
+      resizeProblem: (pod) => this.#options.resizeProblem(pod, this.#othersThan(pod)),
+      onResized: () => {
+        this.#tellActivePods();
+        this.#wakePendingResizes();
+      },
       endDeadlineMs: () => this.#endDeadlines.get(uid),
     });
     this.#workers.set(uid, worker);
@@ -185,12 +194,20 @@ export class PodManager {
 
   #admit(pod: Pod): PodStatus {
     const { services, admit } = this.#options;
-    const others = this.#activePods().filter((other) => other.metadata.uid !== pod.metadata.uid);
-    const rejection = admit(pod, others);
+    const rejection = admit(pod, this.#othersThan(pod));
     const startTime = rfc3339(services.clock.now());
     if (rejection) return { ...pod.status, phase: 'Failed', startTime, ...rejection };
     queueMicrotask(() => this.#tellActivePods());
     return { ...pod.status, phase: 'Pending', startTime };
+  }
+
+  #othersThan(pod: Pod): Pod[] {
+    return this.#activePods().filter((other) => other.metadata.uid !== pod.metadata.uid);
+  }
+
+  /** There may be room now for those that want more. */
+  #wakePendingResizes(): void {
+    for (const [uid, pod] of this.#pods) if (isResizePending(pod)) this.#wake(uid);
   }
 
   #tellActivePods(): void {
@@ -201,7 +218,7 @@ export class PodManager {
   #activePods(): Pod[] {
     return [...this.#pods.keys()].flatMap((uid) => {
       const pod = this.#currentPod(uid);
-      return pod?.status?.startTime && !isTerminalPhase(pod.status.phase) ? [pod] : [];
+      return pod?.status?.startTime && !isTerminalPhase(pod.status.phase) ? [countedPod(pod)] : [];
     });
   }
 }

@@ -17,6 +17,7 @@ import { isEnding } from './phase.ts';
 import { plan } from './plan.ts';
 import { withPresentTimes } from './present-times.ts';
 import { containerProblem, isInterruption, messageOf, podProblem, StepError } from './problems.ts';
+import { isResized, type ResizeProblem, withPresentResources } from './resize.ts';
 import type { PodServices } from './services.ts';
 import { statusOf } from './status.ts';
 import { statusEvents } from './status-events.ts';
@@ -31,6 +32,12 @@ export interface PodWorkerOptions {
   readonly getPod: () => Pod | undefined;
   /** False while the runtime cannot be worked with: nothing is done then but waiting for the next wake. */
   readonly isRuntimeUsable: () => boolean;
+  /**
+   * Whether the pod may have the resources that it wants now: why not, if its containers have others (see resize.ts).
+   */
+  readonly resizeProblem?: (pod: Pod) => ResizeProblem | undefined;
+  /** Called when containers have got other resources. */
+  readonly onResized?: () => void;
   /** Refuses or accepts a pod that was never started; returns the status to store in either case. */
   readonly admit: (pod: Pod) => PodStatus;
   /** By when the pod's containers have to be stopped, if the machine goes down. Milliseconds since the epoch. */
@@ -39,6 +46,8 @@ export interface PodWorkerOptions {
   readonly onFinished: () => void;
 }
 
+/** What could not be changed may be soon: memory is given back, another pod ends. */
+const RESIZE_RETRY_MS = 10_000;
 /** Longest time that a worker sleeps though nothing happens: a timer's limit is 2^31 ms. */
 const MAX_SLEEP_MS = 3_600_000;
 
@@ -156,12 +165,12 @@ export class PodWorker {
       const settings = { maxRestartDelaySeconds: services.settings.maxRestartDelaySeconds };
       const now = services.clock.now();
       if (!this.#options.isRuntimeUsable()) return undefined;
-      if (pod) await this.#writeStatus(pod, observed);
+      if (pod) await this.#writeStatus(this.#allocated(pod), observed);
       else if (observed.sandboxes.length === 0 && observed.containers.length === 0) {
         this.#options.onFinished();
         return undefined;
       }
-      const current = this.#options.getPod();
+      const current = this.#allocated(this.#options.getPod());
       const { actions, wakeAtMs } = plan(current, observed, this.#currentFacts(current, observed), settings, now);
       if (actions.length === 0) return wakeAtMs;
       await this.#executeAll(current, actions, wakeAtMs);
@@ -182,6 +191,23 @@ export class PodWorker {
     if (status.phase === 'Failed')
       services.recorder.event(pod, 'Warning', status.reason ?? 'Failed', status.message ?? '');
     return this.#storeStatus(pod, status);
+  }
+
+  /** The pod with the resources that it may have now. Notes why it may not have what it wants. */
+  #allocated<T extends Pod | undefined>(pod: T): T {
+    const isWanted = pod !== undefined && !isEnding(pod) && isResized(pod);
+    const resizePending = isWanted ? this.#options.resizeProblem?.(pod) : undefined;
+    if (!isWanted) this.#facts = { ...this.#facts, resizedContainers: new Map(), resizeFailure: undefined };
+    this.#noteResizePending(pod, resizePending);
+    return resizePending && pod ? (withPresentResources(pod) as T) : pod;
+  }
+
+  #noteResizePending(pod: Pod | undefined, problem: ResizeProblem | undefined): void {
+    const before = this.#facts.resizePending;
+    if (before?.message === problem?.message) return;
+    this.#facts = { ...this.#facts, resizePending: problem };
+    if (!pod || !problem || before?.reason === problem.reason) return;
+    this.#options.services.recorder.event(pod, 'Warning', `Resize${problem.reason}`, problem.message);
   }
 
   #currentFacts(pod: Pod | undefined, observed: ObservedPod): PodFacts {
@@ -252,7 +278,7 @@ export class PodWorker {
     try {
       while (this.#tellAgain && this.#step && isRuntimeUsable()) {
         this.#tellAgain = false;
-        const pod = getPod();
+        const pod = this.#allocated(getPod());
         if (pod) await this.#writeStatus(pod, this.#observed());
       }
     } catch (error) {
@@ -275,6 +301,7 @@ export class PodWorker {
   }
 
   #noteOutcome(pod: Pod | undefined, action: Action, outcome: Outcome, signal: AbortSignal): void {
+    const { services } = this.#options;
     switch (outcome.kind) {
       case 'done':
         return;
@@ -282,11 +309,19 @@ export class PodWorker {
         this.#facts = { ...this.#facts, isReleased: true };
         this.#released.resolve();
         return;
+      case 'resized':
+        this.#facts = {
+          ...this.#facts,
+          resizedContainers: new Map([...this.#facts.resizedContainers, ...outcome.containers]),
+          resizeFailure: undefined,
+        };
+        if (pod) services.recorder.event(pod, 'Normal', 'ResizeCompleted', 'Pod resize completed');
+        this.#options.onResized?.();
+        return;
       case 'ending':
         if (pod) this.#endPod(pod, outcome.reason, outcome.message);
         return;
       case 'ran': {
-        const { services } = this.#options;
         const problems = new Map(this.#facts.startProblems);
         for (const name of outcome.started) problems.delete(name);
         for (const [name, error] of outcome.startFailures) {
@@ -324,6 +359,13 @@ export class PodWorker {
     }
     if (isInterruption(error, signal)) {
       this.#noteInterruption(error, signal);
+      return;
+    }
+    if (action.kind === 'resizePod') {
+      const message = messageOf(error);
+      const before = this.#facts.resizeFailure?.message;
+      this.#facts = { ...this.#facts, resizeFailure: { message, retryAtMs: services.clock.now() + RESIZE_RETRY_MS } };
+      if (pod && message !== before) services.recorder.event(pod, 'Warning', 'ResizeError', message);
       return;
     }
     if (action.kind === 'refreshVolumes') {
@@ -415,7 +457,7 @@ export class PodWorker {
     const { settings, monitor, clock } = services;
     this.#terminationMessages = await readTerminationMessages(services, pod, observed, this.#terminationMessages);
     // A client may have written conditions of its own meanwhile: from here on nothing comes between.
-    const current = this.#options.getPod() ?? pod;
+    const current = this.#allocated(this.#options.getPod() ?? pod);
     const facts = this.#currentFacts(current, observed);
     const status = statusOf(
       current,

@@ -2,6 +2,7 @@ import type { Container, Pod } from '../api/pod.ts';
 import { containerHash } from '../runtime/labels.ts';
 import type { ObservedContainer } from '../runtime/observed.ts';
 import { roleOf } from './containers.ts';
+import { isRestartedToResize } from './resize.ts';
 
 /** Delays between a container's end and its next start (pkg/kubelet/kubelet.go): 0, 10 s, 20 s, ... */
 export const INITIAL_RESTART_DELAY_SECONDS = 10;
@@ -77,7 +78,8 @@ export function restartOf(
 ): Restart | undefined {
   if (roleOf(pod, container) === 'init' && ended.exitCode === 0) return undefined;
   const endedAtMs = nanosToMs(ended.endedAtNanos ?? ended.finishedAtNanos);
-  if (ended.hash !== containerHash(container)) return { delaySeconds: undefined, dueAtMs: endedAtMs };
+  const isObsolete = ended.hash !== containerHash(container) || isRestartedToResize(pod, container, ended);
+  if (isObsolete) return { delaySeconds: undefined, dueAtMs: endedAtMs };
   if (decideRestart(pod, container, ended.exitCode) === 'stay') return undefined;
   const delaySeconds = nextRestartDelaySeconds(ended, maxRestartDelaySeconds(pod, nodeMaxSeconds));
   return { delaySeconds, dueAtMs: endedAtMs + delaySeconds * 1000 };

@@ -21,6 +21,7 @@ import type { MountedVolumes } from '../volumes/volume-manager.ts';
 import type { ActionOf, ContainerStart } from './actions.ts';
 import { configSourcesOf } from './config-sources.ts';
 import { fieldPath, findContainer } from './containers.ts';
+import { criResources } from './cri-resources.ts';
 import { readEnvFiles } from './env-files.ts';
 import { containerEnvironment, containerSubPaths, expandAll } from './environment.ts';
 import { runningTarget, targetMessage } from './ephemeral-target.ts';
@@ -327,17 +328,7 @@ async function makeContainerConfig(
       uidMappings: ground.userNamespace ? [ground.userNamespace] : [],
       gidMappings: ground.userNamespace ? [ground.userNamespace] : [],
     })),
-    // gRPC takes 64-bit numbers as text.
-    resources: {
-      ...resources,
-      cpuPeriod: text(resources.cpuPeriod),
-      cpuQuota: text(resources.cpuQuota),
-      cpuShares: text(resources.cpuShares),
-      memoryLimitInBytes: text(resources.memoryLimitInBytes),
-      memorySwapLimitInBytes: text(resources.memorySwapLimitInBytes),
-      oomScoreAdj: text(resources.oomScoreAdj),
-      hugepageLimits: resources.hugepageLimits.map((item) => ({ pageSize: item.pageSize, limit: text(item.limit) })),
-    },
+    resources: criResources(resources),
     logPath: logFileName(container.name, start.restartCount),
     maskedPaths: settings.maskedPaths,
     defaultSeccomp: settings.defaultSeccomp,
@@ -426,10 +417,6 @@ function requireContainer(pod: Pod, name: string): Container {
   const container = findContainer(pod, name);
   if (!container) throw new Error(`pod has no container ${name}`);
   return container;
-}
-
-function text(value: bigint | undefined): string | undefined {
-  return value?.toString();
 }
 
 async function step<T>(reason: string, work: Promise<T>): Promise<T> {

@@ -13,6 +13,7 @@ import type { ExecSyncResponse__Output } from './generated/runtime/v1/ExecSyncRe
 import type { FilesystemUsage__Output } from './generated/runtime/v1/FilesystemUsage.ts';
 import type { Image__Output } from './generated/runtime/v1/Image.ts';
 import type { ImageServiceDefinition } from './generated/runtime/v1/ImageService.ts';
+import type { LinuxContainerResources } from './generated/runtime/v1/LinuxContainerResources.ts';
 import type { PodSandbox__Output } from './generated/runtime/v1/PodSandbox.ts';
 import type { PodSandboxConfig } from './generated/runtime/v1/PodSandboxConfig.ts';
 import type { PodSandboxStatus__Output } from './generated/runtime/v1/PodSandboxStatus.ts';
@@ -213,6 +214,15 @@ export class CriClient {
 
   async listContainers(labelSelector: Record<string, string>, options?: CallOptions): Promise<Container__Output[]> {
     return (await this.#call('ListContainers', { filter: { labelSelector } }, options)).containers;
+  }
+
+  /** Changes the limits of a running container. Numbers that are 0 or missing stay as they are. */
+  async updateContainerResources(
+    containerId: string,
+    linux: LinuxContainerResources,
+    options?: CallOptions,
+  ): Promise<void> {
+    await this.#call('UpdateContainerResources', { containerId, linux }, options);
   }
 
   /** Makes the runtime open the container's log file anew, after it was renamed away. */

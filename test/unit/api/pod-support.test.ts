@@ -157,7 +157,6 @@ t.test('every field that would be ignored is refused by its name', async (t) => 
       initContainers: [{ name: 'init', image: 'x', volumeDevices: [{ name: 'v', devicePath: '/dev/v' }] }],
     }),
     container('lifecycle.stopSignal', { lifecycle: { stopSignal: 'SIGNONE' } }),
-    container('resizePolicy', { resizePolicy: [{ resourceName: 'cpu', restartPolicy: 'NotRequired' }] }),
     container('volumeDevices', { volumeDevices: [{ name: 'v', devicePath: '/dev/v' }] }),
     container('resources.claims', { resources: { claims: [{ name: 'gpu' }] } }),
     container('resources.limits[example.com/gpu]', { resources: { limits: { 'example.com/gpu': '1' } } }),

@@ -137,6 +137,8 @@ export function show(action: Action): string {
       return `remove ${action.containerId}`;
     case 'refreshVolumes':
       return 'refresh volumes';
+    case 'resizePod':
+      return `resize ${action.containers.map(({ containerId }) => containerId).join(' ')}`;
     case 'removeSandbox':
       return `remove sandbox ${action.sandboxId}`;
     case 'releaseResources':
