@@ -28,6 +28,7 @@ import { readMachineInfo } from './node/node-info.ts';
 import { NodeLease } from './node/node-lease.ts';
 import { NodeShutdown } from './node/node-shutdown.ts';
 import { NodeStatusManager } from './node/node-status.ts';
+import { shutdownPeriods } from './node/shutdown-groups.ts';
 import { Scheduler } from './node/scheduler.ts';
 import { Arrivals } from './pod/arrivals.ts';
 import { isEndedByShutdown } from './pod/node-shutdown-status.ts';
@@ -475,13 +476,18 @@ class MiniKubelet implements Daemon {
 
   /** Where the configuration asks for it, the machine's shutdown waits until the pods have ended. */
   #startShutdownWatch(): void {
-    const { shutdownGracePeriodMs, shutdownGracePeriodCriticalPodsMs } = this.#config;
-    if (shutdownGracePeriodMs === 0) return;
+    const { shutdownGracePeriodMs, shutdownGracePeriodCriticalPodsMs, shutdownPeriodsByPriority } = this.#config;
+    const periods = shutdownPeriods({
+      totalMs: shutdownGracePeriodMs,
+      criticalMs: shutdownGracePeriodCriticalPodsMs,
+      byPriority: shutdownPeriodsByPriority,
+    });
+    if (periods.length === 0) return;
     const logind = new Logind({
       run,
       start,
       logger: this.#logger,
-      holdMs: shutdownGracePeriodMs,
+      holdMs: periods.reduce((sum, { periodMs }) => sum + periodMs, 0),
       busAddress: this.#environment.systemBusAddress,
       settingsDirectory: LOGIND_SETTINGS,
       onPrepare: (isStarting) =>
@@ -489,7 +495,7 @@ class MiniKubelet implements Daemon {
     });
     const shutdown = new NodeShutdown({
       source: logind,
-      periods: { totalMs: shutdownGracePeriodMs, criticalMs: shutdownGracePeriodCriticalPodsMs },
+      periods,
       clock: systemClock,
       logger: this.#logger,
       pods: () => this.#podManager?.livePods() ?? [],

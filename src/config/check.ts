@@ -77,7 +77,9 @@ export function checkValue(
   return { value, problems: problemOf(name, scalarProblem(value, schema), value, where) };
 }
 
-function checkMap(name: string, value: unknown, schema: SettingSchema, where: string, whereIs: WhereIs) {
+function checkMap(name: string, given: unknown, schema: SettingSchema, where: string, whereIs: WhereIs) {
+  const value = schema.format === 'priority-period' && Array.isArray(given) ? periodsByPriority(given) : given;
+  if (value === undefined) return refused(where, `${name} must be a list of priority and shutdownGracePeriodSeconds`);
   if (!isMap(value)) return refused(where, `${name} must be a map`);
   const format = entryFormats[schema.format ?? ''];
   const problems: Problem[] = [];
@@ -93,6 +95,19 @@ function checkMap(name: string, value: unknown, schema: SettingSchema, where: st
     if (typeof text === 'string') entries.push([key, text]);
   }
   return { value: Object.fromEntries(entries), problems };
+}
+
+/** The form that a kubelet's configuration has for it; undefined for another one, or when a priority is there twice. */
+function periodsByPriority(list: readonly unknown[]): Record<string, string> | undefined {
+  const entries = new Map<string, string>();
+  for (const item of list) {
+    if (!isMap(item)) return undefined;
+    const { priority, shutdownGracePeriodSeconds: seconds, ...others } = item;
+    const isKnown = Number.isInteger(priority) && Number.isInteger(seconds) && Object.keys(others).length === 0;
+    if (!isKnown || entries.has(String(priority))) return undefined;
+    entries.set(String(priority), `${seconds}s`);
+  }
+  return Object.fromEntries(entries);
 }
 
 function scalarProblem(value: unknown, schema: SettingSchema): string | undefined {

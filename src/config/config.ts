@@ -29,10 +29,16 @@ type DurationSetting =
  */
 export type Config = Omit<
   Settings,
-  DurationSetting | 'containerLogMaxSize' | 'crashLoopBackOff' | 'serializeImagePulls'
+  | DurationSetting
+  | 'shutdownGracePeriodByPodPriority'
+  | 'containerLogMaxSize'
+  | 'crashLoopBackOff'
+  | 'serializeImagePulls'
 > & {
   readonly [Name in DurationSetting as `${Name}Ms`]: number;
 } & {
+  /** Milliseconds by priority. */
+  readonly shutdownPeriodsByPriority: readonly { readonly priority: number; readonly periodMs: number }[];
   readonly containerLogMaxSizeBytes: number;
   /** From the file `imageCredentialProviderConfig`. */
   readonly credentialProviders: readonly CredentialProvider[];
@@ -162,6 +168,10 @@ function contradictions(settings: Settings, origins: ReadonlyMap<string, string>
       'shutdownGracePeriodCriticalPods must not be longer than shutdownGracePeriod, which it is a part of',
     );
   }
+  if (shutdownGracePeriodMs > 0 && Object.keys(settings.shutdownGracePeriodByPodPriority).length > 0) {
+    const message = 'shutdownGracePeriod and shutdownGracePeriodByPodPriority cannot both be set';
+    report('shutdownGracePeriodByPodPriority', message);
+  }
   if (settings.stateDirectory === settings.runDirectory) {
     report('runDirectory', 'stateDirectory and runDirectory must be different directories');
   }
@@ -187,6 +197,7 @@ export function toConfig(settings: Settings, host: HostFacts): Config {
     imageMaximumGCAge,
     shutdownGracePeriod,
     shutdownGracePeriodCriticalPods,
+    shutdownGracePeriodByPodPriority,
     ...rest
   } = settings;
   const { containerLogMaxSize, crashLoopBackOff, serializeImagePulls, ...others } = rest;
@@ -203,6 +214,10 @@ export function toConfig(settings: Settings, host: HostFacts): Config {
     imageMaximumGCAgeMs: ms(imageMaximumGCAge),
     shutdownGracePeriodMs: ms(shutdownGracePeriod),
     shutdownGracePeriodCriticalPodsMs: ms(shutdownGracePeriodCriticalPods),
+    shutdownPeriodsByPriority: Object.entries(shutdownGracePeriodByPodPriority).map(([priority, period]) => ({
+      priority: Number(priority),
+      periodMs: ms(period),
+    })),
     maxContainerRestartPeriodMs: ms(crashLoopBackOff.maxContainerRestartPeriod),
     containerLogMaxSizeBytes: quantityNumber(containerLogMaxSize),
     credentialProviders: [],

@@ -85,6 +85,7 @@ export const textFormats: Readonly<Record<string, TextCheck>> = {
   'image-pattern': imagePattern,
 };
 
+const MAX_PERIOD_MS = 24 * 3_600_000;
 const reservable = ['cpu', 'memory', 'ephemeral-storage'];
 const signals = ['memory.available', 'nodefs.available'];
 
@@ -101,6 +102,13 @@ export const entryFormats: Readonly<Record<string, EntryFormat>> = {
       value === '' || (value.length <= 63 && labelNamePattern.test(value))
         ? undefined
         : 'a label value: at most 63 letters, digits, "-", "_" and "."',
+  },
+  'priority-period': {
+    key: (key) => (/^-?\d{1,10}$/.test(key) && Math.abs(Number(key)) < 2 ** 31 ? undefined : 'a priority, like 1000'),
+    value: (value) => {
+      const ms = parseDuration(value);
+      return ms !== undefined && ms <= MAX_PERIOD_MS ? undefined : 'a duration like "1m30s", at most a day';
+    },
   },
   reserved: { key: oneOfNames(reservable), value: reservation },
   'eviction-signal': {

@@ -103,6 +103,12 @@ export const settingsSchema = Type.Object(
       maximumMs: MAX_SHUTDOWN_MS,
     }),
 
+    shutdownGracePeriodByPodPriority: map(
+      {},
+      'priority-period',
+      'instead of both: how long the shutdown waits for pods of a priority, the least one first',
+    ),
+
     maxPods: integer(110, 1, 100_000, 'how many pods the node takes'),
     podPidsLimit: integer(1024, -1, 2 ** 31 - 1, 'processes per pod; -1: no limit'),
     cgroupDriver: oneOf('auto', ['auto', 'cgroupfs', 'systemd'], 'who makes cgroups; must be what the runtime uses'),

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Pod } from '../api/pod.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Logger } from '../util/log.ts';
-import { type ShutdownPeriods, shutdownGroups } from './shutdown-groups.ts';
+import { type ShutdownPeriod, shutdownGroups } from './shutdown-groups.ts';
 
 /** What is asked of the part that tells of the machine's shutdown. */
 export interface ShutdownSource {
@@ -14,7 +14,8 @@ export interface ShutdownSource {
 
 export interface NodeShutdownOptions {
   readonly source: ShutdownSource;
-  readonly periods: ShutdownPeriods;
+  /** In the order in which they pass. */
+  readonly periods: readonly ShutdownPeriod[];
   readonly clock: Clock;
   readonly logger: Logger;
   /** The pods that have not ended. */
@@ -28,8 +29,8 @@ export interface NodeShutdownOptions {
 }
 
 /**
- * Ends the pods in order before the machine goes down (pkg/kubelet/nodeshutdown): first the ordinary ones, then, in the
- * time that is kept for them, the critical ones. Each has its own grace period, cut to its group's. From the first word of
+ * Ends the pods in order before the machine goes down (pkg/kubelet/nodeshutdown): those of the least priority first, then, in
+ * the time that is kept for them, others. Each has its own grace period, cut to its group's. From the first word of
  * it on no pod is admitted.
  */
 export class NodeShutdown {

@@ -138,6 +138,11 @@ t.test('settings that contradict each other are refused', async (t) => {
     /config.yaml:2: shutdownGracePeriodCriticalPods must not be longer/,
   ]);
   t.match(await check('shutdownGracePeriod: 10ms'), [/at least 1s/]);
+  const table = 'shutdownGracePeriodByPodPriority: [{priority: 1000, shutdownGracePeriodSeconds: 30}]';
+  t.same(await check(table), [], "a kubelet's form");
+  t.match(await check(`shutdownGracePeriod: 10s\n${table}`), [/cannot both be set/]);
+  t.match(await check('shutdownGracePeriodByPodPriority: [{priority: 1}]'), [/list of priority and shutdown/]);
+  t.match(await check('shutdownGracePeriodByPodPriority: {high: 1}'), [/a priority/, /a duration/]);
   t.match(await check('stateDirectory: /a\nrunDirectory: /a'), [/different directories/]);
   t.match(await check('', 'my host'), [/the host name "my host" is no DNS name: set nodeName/]);
   t.strictSame(await check('nodeName: a.b', 'my host'), []);

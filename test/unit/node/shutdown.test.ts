@@ -3,20 +3,39 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import t from 'tap';
 import { Logind } from '../../../src/node/logind.ts';
-import { shutdownGroups } from '../../../src/node/shutdown-groups.ts';
+import { shutdownGroups, shutdownPeriods } from '../../../src/node/shutdown-groups.ts';
 import type { BackgroundProgram, StartOptions } from '../../../src/util/exec.ts';
 import { podWith } from '../pod/fixtures.ts';
 
 t.test('critical pods end last, in the time that is kept for them', async (t) => {
   const plain = podWith({ priority: 1000 });
   const critical = podWith({ priority: 2_000_000_000 });
-  const periods = { totalMs: 30_000, criticalMs: 10_000 };
+  const periods = shutdownPeriods({ totalMs: 30_000, criticalMs: 10_000, byPriority: [] });
   t.same(shutdownGroups([critical, plain, critical], periods), [
     { pods: [plain], periodMs: 20_000 },
     { pods: [critical, critical], periodMs: 10_000 },
   ]);
   t.same(shutdownGroups([plain], periods), [{ pods: [plain], periodMs: 20_000 }]);
   t.same(shutdownGroups([], periods), []);
+});
+
+t.test('pods end by priority where the configuration says so', async (t) => {
+  const byPriority = [
+    { priority: 1000, periodMs: 3_000 },
+    { priority: 0, periodMs: 2_000 },
+    { priority: 10_000, periodMs: 4_000 },
+  ];
+  const periods = shutdownPeriods({ totalMs: 0, criticalMs: 0, byPriority });
+  const pods = [-5, 0, 999, 1000, 2_000_000_000].map((priority) => podWith({ priority }));
+  t.same(
+    shutdownGroups(pods, periods).map((group) => [group.pods.map(({ spec }) => spec.priority), group.periodMs]),
+    [
+      [[-5, 0, 999], 2_000],
+      [[1000], 3_000],
+      [[2_000_000_000], 4_000],
+    ],
+  );
+  t.same(shutdownPeriods({ totalMs: 0, criticalMs: 0, byPriority: [] }), [], 'the shutdown is not held up');
 });
 
 t.test('logind is told to wait for long enough', async (t) => {
