@@ -206,9 +206,9 @@ t.test('annotations of our own that would have no effect', async (t) => {
 });
 
 t.test('the reason is told', async (t) => {
-  const pod = preparedPod(manifest({ spec: { schedulingGates: [{ name: 'a' }] } }));
+  const pod = preparedPod(manifest({ spec: { resourceClaims: [{ name: 'a', resourceClaimName: 'b' }] } }));
   t.match(podKind.validateCreate(pod).map(formatFieldError), [
-    'spec.schedulingGates: Forbidden: not supported by mini-kubelet yet',
+    'spec.resourceClaims: Forbidden: not supported by mini-kubelet yet',
   ]);
 });
 
