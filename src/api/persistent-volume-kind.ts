@@ -200,13 +200,15 @@ function validateSource(spec: PersistentVolumeSpec, errors: ErrorSink): void {
 
 function validateSupport(spec: PersistentVolumeSpec): FieldError[] {
   const errors = new FieldErrors();
-  for (const name of otherVolumeSources) if (spec[name]) errors.push(forbidden(`spec.${name}`, later));
+  for (const name of ['nfs', ...otherVolumeSources] as const) {
+    if (spec[name]) errors.push(forbidden(`spec.${name}`, later));
+  }
   if (spec.volumeMode === 'Block') errors.push(forbidden('spec.volumeMode', `${later}: only Filesystem`));
   if (spec.volumeAttributesClassName) errors.push(forbidden('spec.volumeAttributesClassName', later));
   if (spec.persistentVolumeReclaimPolicy === 'Recycle') {
     errors.push(forbidden('spec.persistentVolumeReclaimPolicy', `${later}: Retain or Delete`));
   }
-  if (spec.mountOptions?.length && !spec.nfs) errors.push(forbidden('spec.mountOptions', `${later}: only for nfs`));
+  if (spec.mountOptions?.length) errors.push(forbidden('spec.mountOptions', later));
   for (const name of ['hostPath', 'local'] as const) {
     const path = spec[name]?.path;
     if (path === undefined) continue;

@@ -118,6 +118,7 @@ t.test('volumes: defaults, validation, table', async (t) => {
   t.same(refused({ storageClassName: 'A' }), ['FieldValueInvalid spec.storageClassName']);
   for (const [field, spec] of Object.entries({
     csi: { hostPath: undefined, csi: { driver: 'x' } },
+    nfs: { hostPath: undefined, nfs: { server: 'x', path: '/' } },
     volumeMode: { volumeMode: 'Block' },
     persistentVolumeReclaimPolicy: { persistentVolumeReclaimPolicy: 'Recycle' },
     mountOptions: { mountOptions: ['ro'] },
