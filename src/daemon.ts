@@ -448,6 +448,8 @@ class MiniKubelet implements Daemon {
         socketPath,
         tls: enableServer && port > 0 ? tls : undefined,
         streamIdleTimeoutMs: this.#config.streamingConnectionIdleTimeoutMs,
+        audit: this.#auditConfig(),
+        automountServiceAccountToken: this.#config.automountServiceAccountToken,
         maxConnections: MAX_CONNECTIONS,
       },
       store: this.#store,
@@ -462,6 +464,7 @@ class MiniKubelet implements Daemon {
         syncLoopProblem: () => (this.isHealthy() ? undefined : 'the runtime was not asked for a long time'),
       },
       health: () => this.#health(),
+      onCertificateProblem: (message) => this.#nodeEvent('InvalidCertificate', message, 'certificates'),
       probeMetrics: this.#probeMetrics.registry,
       nodeName: this.#config.nodeName,
       serviceNetwork: () => ({
@@ -511,6 +514,11 @@ class MiniKubelet implements Daemon {
     logind.start();
   }
 
+  #auditConfig() {
+    const { auditLogPath: path, auditLogMaxSizeBytes: maxBytes, auditLogMaxFiles: maxFiles } = this.#config;
+    return path === '' ? undefined : { path, maxBytes, maxFiles };
+  }
+
   #startManifests(podApi: PodApi): void {
     const { staticPodPath, nodeName, fileCheckFrequencyMs } = this.#config;
     if (staticPodPath === '') return;
@@ -558,8 +566,12 @@ class MiniKubelet implements Daemon {
   /** There is no pod to tell it of: the mistake is shown as an event of the node. */
   #reportManifest(file: string, message: string): void {
     this.#logger.error({ file, message }, 'a static pod manifest is wrong');
+    this.#nodeEvent('InvalidManifest', `${file}: ${message}`, `manifests{${file}}`);
+  }
+
+  #nodeEvent(reason: string, message: string, fieldPath: string): void {
     const node = this.#store.get(nodeKind, undefined, this.#config.nodeName);
-    if (node) this.#recorder.event(node, 'Warning', 'InvalidManifest', `${file}: ${message}`, `manifests{${file}}`);
+    if (node) this.#recorder.event(node, 'Warning', reason, message, fieldPath);
   }
 
   #health(): HealthCheck[] {

@@ -33,6 +33,10 @@ async function main(argv: readonly string[]): Promise<number> {
         if (command.kind === 'config print') process.stdout.write(printSettings(settings));
         if (command.kind === 'config check') process.stdout.write('the configuration is right\n');
         if (command.kind === 'secrets rotate-key') await rotateSecretsKey(config);
+        if (command.kind === 'cert' || command.kind.startsWith('token ')) {
+          const { runIdentityCommand } = await import('./identity-commands.ts');
+          return (await runIdentityCommand(command, config, process)) ? exitCodes.ok : exitCodes.failure;
+        }
         return command.kind === 'run' ? await runDaemon(config, settings) : exitCodes.ok;
       }
     }

@@ -86,7 +86,6 @@ const unsupported: readonly Unsupported[] = [
   { path: 'spec.volumes[*].*', unless: (_value, key) => volumeSources.includes(key) },
   { path: 'spec.volumes[*].projected.sources[*].*', unless: (_value, key) => projections.includes(key) },
   { path: 'spec.volumes[*].emptyDir.medium', unless: isMedium },
-  { path: 'spec.automountServiceAccountToken', unless: oneOf(false) },
   { path: 'spec.os.name', unless: oneOf('linux') },
   { path: 'spec.resourceClaims' },
   { path: 'spec.schedulingGroup' },

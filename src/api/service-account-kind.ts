@@ -1,5 +1,4 @@
 import { ageText } from './duration-text.ts';
-import { type FieldError, forbidden } from './field-error.ts';
 import { checkDnsSubdomain } from './formats.ts';
 import type { KindDefinition } from './kind.ts';
 import { validateObjectMeta, validateObjectMetaUpdate } from './meta-validation.ts';
@@ -23,14 +22,8 @@ export const serviceAccountKind: KindDefinition<ServiceAccount> = {
   prepareForUpdate: () => {},
   prepareForStatusUpdate: () => {},
   applyDefaults: () => {},
-  validateCreate: (account) => [
-    ...validateObjectMeta(account.metadata, { namespaced: true, checkName: checkDnsSubdomain }),
-    ...validateSupport(account),
-  ],
-  validateUpdate: (next, current) => [
-    ...validateObjectMetaUpdate(next.metadata, current.metadata),
-    ...validateSupport(next),
-  ],
+  validateCreate: ({ metadata }) => validateObjectMeta(metadata, { namespaced: true, checkName: checkDnsSubdomain }),
+  validateUpdate: (next, current) => validateObjectMetaUpdate(next.metadata, current.metadata),
   validateStatusUpdate: () => [],
   columns: [
     { name: 'Name', type: 'string', format: 'name', description: 'Name of the service account.', priority: 0 },
@@ -42,9 +35,3 @@ export const serviceAccountKind: KindDefinition<ServiceAccount> = {
     'metadata.namespace': metadata.namespace,
   }),
 };
-
-/** What pods of the account would have to get from it, and do not. */
-function validateSupport({ automountServiceAccountToken }: ServiceAccount): FieldError[] {
-  const later = 'not supported by mini-kubelet yet';
-  return automountServiceAccountToken ? [forbidden('automountServiceAccountToken', later)] : [];
-}

@@ -34,6 +34,7 @@ export type Config = Omit<
   | 'containerLogMaxSize'
   | 'crashLoopBackOff'
   | 'serializeImagePulls'
+  | 'auditLogMaxSize'
 > & {
   readonly [Name in DurationSetting as `${Name}Ms`]: number;
 } & {
@@ -42,6 +43,7 @@ export type Config = Omit<
   readonly containerLogMaxSizeBytes: number;
   /** From the file `imageCredentialProviderConfig`. */
   readonly credentialProviders: readonly CredentialProvider[];
+  readonly auditLogMaxSizeBytes: number;
   readonly maxContainerRestartPeriodMs: number;
 };
 
@@ -200,7 +202,7 @@ export function toConfig(settings: Settings, host: HostFacts): Config {
     shutdownGracePeriodByPodPriority,
     ...rest
   } = settings;
-  const { containerLogMaxSize, crashLoopBackOff, serializeImagePulls, ...others } = rest;
+  const { auditLogMaxSize, containerLogMaxSize, crashLoopBackOff, serializeImagePulls, ...others } = rest;
   const ms = (text: string) => parseDuration(text) ?? 0;
   return {
     ...others,
@@ -221,6 +223,7 @@ export function toConfig(settings: Settings, host: HostFacts): Config {
     maxContainerRestartPeriodMs: ms(crashLoopBackOff.maxContainerRestartPeriod),
     containerLogMaxSizeBytes: quantityNumber(containerLogMaxSize),
     credentialProviders: [],
+    auditLogMaxSizeBytes: quantityNumber(auditLogMaxSize),
     maxParallelImagePulls: serializeImagePulls ? 1 : settings.maxParallelImagePulls,
     // Making a pod keeps a core busy; many more at once only make each of them slower (bench/).
     maxConcurrentPodWorkers: settings.maxConcurrentPodWorkers || Math.min(2 * host.cpuCount, 64),

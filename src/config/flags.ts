@@ -1,14 +1,8 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { didYouMean } from './did-you-mean.ts';
+import type { IdentityFlags } from './identity-flags.ts';
 import { type SettingSchema, settingPaths } from './settings.ts';
-
-/** A command line that makes no sense: exit code 2. */
-export class UsageError extends Error {
-  constructor(message: string) {
-    super(message);
-    this.name = 'UsageError';
-  }
-}
+import { UsageError } from './usage-error.ts';
 
 /** A setting given on the command line, its text turned into the setting's type as far as it can be. */
 export interface FlagValue {
@@ -43,6 +37,8 @@ export interface CommandLine {
   readonly version: boolean;
   readonly configFile: string | undefined;
   readonly flags: readonly FlagValue[];
+  /** Empty where none of them was given. */
+  readonly identity: IdentityFlags;
 }
 
 /**
@@ -57,6 +53,11 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
     help: { type: 'boolean', short: 'h' },
     version: { type: 'boolean', short: 'V' },
     config: { type: 'string', short: 'c' },
+    name: { type: 'string' },
+    groups: { type: 'string', multiple: true },
+    days: { type: 'string' },
+    expires: { type: 'string' },
+    out: { type: 'string' },
   };
   for (const { name, schema } of flags) {
     options[name] = { type: schema.type === 'boolean' ? 'boolean' : 'string', multiple: isMultiple(schema) };
@@ -72,6 +73,11 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
     version: values.version === true,
     configFile: typeof values.config === 'string' ? values.config : undefined,
     flags: given,
+    identity: Object.fromEntries(
+      ['name', 'groups', 'days', 'expires', 'out'].flatMap((name) =>
+        values[name] === undefined ? [] : [[name, values[name]]],
+      ),
+    ),
   };
 }
 

@@ -154,6 +154,13 @@ export const settingsSchema = Type.Object(
       'how long an exec, attach or port-forward may be without data before it is ended',
       { minimumMs: 1000 },
     ),
+    automountServiceAccountToken: bool(
+      false,
+      'mount the token of their account into pods that do not say whether, nor does their account',
+    ),
+    auditLogPath: text('', 'path-or-empty', 'file in which requests are noted, one JSON object a line; empty: none'),
+    auditLogMaxSize: text('100Mi', 'size', 'size at which that file is rotated'),
+    auditLogMaxFiles: integer(10, 2, 1000, 'files kept of it'),
     eventTTL: text('1h', 'duration', 'how long events are kept', { minimumMs: 1000 }),
 
     localVolumesDirectory: text(

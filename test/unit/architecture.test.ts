@@ -47,6 +47,7 @@ const pure: readonly RegExp[] = [
   /^spdy\/(dictionary|frames|header-block)\.ts$/,
   /^server\/streams\/offer\.ts$/,
   /^pod\/(plan(-.*)?|actions|status|phase|conditions|containers|container-status|completion|termination-order|restart(-all)?|environment|instances|service-environment|resize)\.ts$/,
+  /^server\/audit\/audit-event\.ts$/,
   /^server\/access\/(attributes|default-roles|escalation|impersonation|reviews|rules)\.ts$/,
   /^pod\/(active-deadline|atomic-start|ephemeral-target|grace-period|node-shutdown-status|status-events|unfinished-start)\.ts$/,
   /^cgroups\/formulas\.ts$/,

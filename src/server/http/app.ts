@@ -2,7 +2,9 @@ import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { forbidden, StatusError, tooManyRequests } from '../../api/status-error.ts';
 import { API_AUDIENCE, type ServiceAccountTokens } from '../../tokens/service-account-tokens.ts';
 import type { RouteAccess } from '../access/attributes.ts';
+import type { AuditLog } from '../audit/audit-log.ts';
 import { authenticate, type Identity, identityOfToken, type Peer } from '../identity.ts';
+import { registerAudit } from './audit.ts';
 import { authorize, identify, requireAccess } from './authorize.ts';
 import type { HttpContext } from './context.ts';
 import { pathNotFound, statusOf } from './errors.ts';
@@ -30,6 +32,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Who sends it; undefined only on the paths that are open to everybody. */
     identity: Identity | undefined;
+    /** Whose credentials it has; another than `identity` where that one is impersonated. */
+    sender: Identity | undefined;
     holdsPlaceIn: InFlight | undefined;
   }
   interface FastifyContextConfig {
@@ -51,12 +55,16 @@ const maxWrites = 200;
 const maxUrlBytes = 8 * 1024;
 
 export interface AppOptions extends HttpContext, KubeletOptions {
+  /** Undefined: there is none. */
+  readonly auditLog?: AuditLog | undefined;
   readonly info: ServerInfo;
   readonly health: () => readonly HealthCheck[];
   readonly peerOf: (request: FastifyRequest) => Peer;
   /** Of the administrator's token; changes when it is made anew. */
   readonly tokenHash: () => Buffer;
   readonly tokens: ServiceAccountTokens;
+  /** Of the tokens that `mini-kubelet token` made. */
+  readonly identifyUserToken: (token: string) => Identity | undefined;
   /** Names and addresses under which clients may come, lower case. */
   readonly allowedHosts: ReadonlySet<string>;
 }
@@ -85,7 +93,9 @@ export function buildApp(options: AppOptions): FastifyInstance {
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   requireAccess(app);
   app.decorateRequest('identity', undefined);
+  app.decorateRequest('sender', undefined);
   app.decorateRequest('holdsPlaceIn', undefined);
+  registerAudit(app, options);
   addGuards(app, options);
   addErrorHandling(app, options);
 
@@ -122,6 +132,7 @@ function addGuards(app: FastifyInstance, options: AppOptions): void {
     const sender = authenticate(peer, request.headers.authorization, (token) =>
       identityOfToken(token, options, [API_AUDIENCE]),
     );
+    request.sender = sender;
     request.identity = identify(request, sender, options.authorizer);
     authorize(request, options);
     takePlace(request, reply, reads, writes);

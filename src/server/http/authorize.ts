@@ -45,14 +45,11 @@ export function authorize(
   { authorizer, nodeName }: { readonly authorizer: RbacAuthorizer; readonly nodeName: string },
 ): void {
   const { identity } = request;
-  const path = pathOf(request);
-  // What leads nowhere is told to those only who may read that path.
-  const access: RouteAccess = request.routeOptions.config.access ?? { kind: 'path' };
-  if (access.kind === 'public') return;
-  if (request.is404 && healthPaths.has(path)) throw methodNotAllowedHere();
+  const { access } = request.routeOptions.config;
+  if (access?.kind === 'public') return;
+  if (request.is404 && healthPaths.has(pathOf(request))) throw methodNotAllowedHere();
   if (!identity) throw unauthorized();
-  const params = (request.params ?? {}) as { namespace?: string; name?: string };
-  const wanted = attributesOf(access, { method: request.method, path, params, query: queryOf(request), nodeName });
+  const wanted = wantedAttributes(request, nodeName);
   if (wanted.some((attributes) => authorizer.decide(identity, attributes).allowed)) return;
   const [first] = wanted;
   if (first) throw refusal(identity, first);
@@ -74,6 +71,15 @@ export function authorizeCreation({ kind, namespace, name, requester }: Target, 
   };
   if (!requester) throw unauthorized();
   if (!authorizer.decide(requester, attributes).allowed) throw refusal(requester, attributes);
+}
+
+/** What the request asks for; one of them is enough. None for what is public. */
+export function wantedAttributes(request: FastifyRequest, nodeName: string): Attributes[] {
+  // What leads nowhere is told to those only who may read that path.
+  const access: RouteAccess = request.routeOptions.config.access ?? { kind: 'path' };
+  const params = (request.params ?? {}) as { namespace?: string; name?: string };
+  const { method } = request;
+  return attributesOf(access, { method, path: pathOf(request), params, query: queryOf(request), nodeName });
 }
 
 /** As the router has read it, so that no encoding leads elsewhere than it says. */

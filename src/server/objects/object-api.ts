@@ -1,4 +1,4 @@
-import { randomInt, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { FieldError } from '../../api/field-error.ts';
 import type { UpdateRules } from '../../api/kind.ts';
@@ -20,6 +20,7 @@ import { type DecodedBody, readApplied, readObject, readPatched } from './body.t
 import { readContinueToken, writeContinueToken } from './continue-token.ts';
 import { applyPart, managedAfterUpdate, type Writer } from './field-management.ts';
 import { checkNamesMatch, keepSystemMetadata, setNewMetadata } from './metadata.ts';
+import { randomNameSuffix } from './name-suffix.ts';
 import { checkNotTerminating } from './namespace-deletion.ts';
 import { type Strategy, type StrategyContext, strategyFor } from './strategies.ts';
 import { type ObjectStore, viewedStore } from './viewed-store.ts';
@@ -59,8 +60,6 @@ const emptyObject: KubeObject & Record<string, unknown> = {
 
 /** A refused name may be as long as a body; the answer repeats it twice. */
 const maxShownName = 256;
-
-const nameAlphabet = 'bcdfghjklmnpqrstvwxz2456789';
 
 /**
  * The verbs of the API over the store, the same for every kind: HTTP on one side, files on the other are unknown here.
@@ -244,7 +243,7 @@ export class ObjectApi {
   #name(kind: AnyKind, object: KubeObject, namespace: string | undefined, now: number): void {
     const isGenerated = !object.metadata.name && object.metadata.generateName;
     for (let attempt = 0; ; attempt++) {
-      const nameSuffix = Array.from({ length: 5 }, () => nameAlphabet[randomInt(nameAlphabet.length)]).join('');
+      const nameSuffix = randomNameSuffix();
       setNewMetadata(object, { namespace, uid: randomUUID(), now, nameSuffix });
       const { name } = object.metadata;
       if (!isGenerated || attempt === 8 || !this.#objects.get(kind, namespace, name)) return;

@@ -3,6 +3,7 @@ import { canonical, clusterIPProblems, giveClusterIP, type ServiceNetwork } from
 import type { FieldError } from '../../api/field-error.ts';
 import * as fieldError from '../../api/field-error.ts';
 import {
+  configMapKind,
   namespaceKind,
   persistentVolumeClaimKind,
   persistentVolumeKind,
@@ -13,11 +14,16 @@ import {
   serviceKind,
   storageClassKind,
 } from '../../api/kinds.ts';
+
 import type { KubeObject, Status } from '../../api/meta.ts';
 import type { Namespace } from '../../api/namespace.ts';
 import type { PersistentVolumeClaim } from '../../api/persistent-volume-claim.ts';
 import type { Pod } from '../../api/pod.ts';
+
+import { addApiAccess } from '../../api/pod-api-access.ts';
+
 import { applyPriorityClass } from '../../api/pod-priority.ts';
+
 import { applyRuntimeClass } from '../../api/pod-runtime-class.ts';
 import { existingPodWarnings, isSignificantChange, judgePod } from '../../api/pod-security/evaluate.ts';
 import { securityPolicy } from '../../api/pod-security/policy.ts';
@@ -35,8 +41,10 @@ import type { Identity } from '../identity.ts';
 import type { PodOperations } from '../pod-operations.ts';
 import type { AnyKind } from '../representation.ts';
 import type { DeleteOptions } from '../request/delete-options.ts';
+import { randomNameSuffix } from './name-suffix.ts';
 import { terminating } from './namespace-deletion.ts';
-import { DEFAULT_ACCOUNT } from './namespace-objects.ts';
+
+import { DEFAULT_ACCOUNT, ROOT_CA } from './namespace-objects.ts';
 import { viewedStore } from './viewed-store.ts';
 
 export interface StrategyContext {
@@ -45,6 +53,8 @@ export interface StrategyContext {
   /** Of the one node there is. */
   readonly nodeName: string;
   readonly serviceNetwork: () => ServiceNetwork;
+  /** Whether pods that do not say, nor does their account, get their account's token. */
+  readonly automountServiceAccountToken: boolean;
   /** Notes what a namespace's policy wants to have noted of a pod. */
   audit(pod: string, message: string): void;
 }
@@ -93,7 +103,8 @@ export function strategyFor(kind: AnyKind, context: StrategyContext): Strategy {
   };
 }
 
-function podStrategy({ store, podOperations, nodeName, audit }: StrategyContext): Strategy<Pod> {
+function podStrategy(context: StrategyContext): Strategy<Pod> {
+  const { store, podOperations, nodeName, audit, automountServiceAccountToken } = context;
   return {
     complete: (pod) => {
       pod.metadata.generation = 1;
@@ -104,7 +115,13 @@ function podStrategy({ store, podOperations, nodeName, audit }: StrategyContext)
       if (problem !== undefined) throw forbiddenPod(pod, problem);
       pod.spec.serviceAccountName ||= DEFAULT_ACCOUNT;
       pod.spec.serviceAccount = pod.spec.serviceAccountName;
-      applyServiceAccount(pod, store.get(serviceAccountKind, pod.metadata.namespace, pod.spec.serviceAccountName));
+      const account = store.get(serviceAccountKind, pod.metadata.namespace, pod.spec.serviceAccountName);
+      applyServiceAccount(pod, account);
+      addApiAccess(pod, account, {
+        byDefault: automountServiceAccountToken,
+        hasAuthority: store.get(configMapKind, pod.metadata.namespace, ROOT_CA) !== undefined,
+        nameSuffix: randomNameSuffix(),
+      });
       pod.status = { ...pod.status, phase: 'Pending' };
     },
     validate: (pod) =>

@@ -67,14 +67,17 @@ export async function issueServerCertificate(
   ]);
 }
 
-/** A client certificate, for one year: Kubernetes takes the common name for the user, organizations for the groups. */
+/** A client certificate: Kubernetes takes the common name for the user, organizations for the groups. */
 export async function issueClientCertificate(
   authority: CertifiedKey,
   user: string,
   groups: readonly string[],
   now: number,
+  days = 365,
 ): Promise<CertifiedKey> {
-  return issue(authority, [{ O: [...groups] }, { CN: [user] }], ExtendedKeyUsage.clientAuth, now, []);
+  const organizations: Record<string, string[]>[] = groups.length > 0 ? [{ O: [...groups] }] : [];
+  const subject = [...organizations, { CN: [user] }];
+  return issue(authority, subject, ExtendedKeyUsage.clientAuth, now, [], days);
 }
 
 async function issue(
@@ -83,6 +86,7 @@ async function issue(
   usage: ExtendedKeyUsage,
   now: number,
   extensions: Extension[],
+  days = 365,
 ): Promise<CertifiedKey> {
   const issuer = new X509Certificate(authority.certificate);
   const keys = await generateKeys();
@@ -93,7 +97,7 @@ async function issue(
     signingKey: await importKey(authority.key),
     serialNumber: randomSerial(),
     notBefore: new Date(now - backdateMs),
-    notAfter: new Date(Math.min(now + 365 * dayMs, issuer.notAfter.getTime())),
+    notAfter: new Date(Math.min(now + days * dayMs, issuer.notAfter.getTime())),
     signingAlgorithm: algorithm,
     extensions: [
       new BasicConstraintsExtension(false, undefined, true),

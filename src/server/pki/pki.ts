@@ -51,6 +51,24 @@ export async function ensurePki(options: PkiOptions, now: number): Promise<Pki> 
   return { authority: authority.certificate, server, tokenHash };
 }
 
+/**
+ * What is in the files now, for a server that runs already. Makes nothing: whoever replaces a certificate and its key does
+ * it one after the other.
+ *
+ * @throws Error saying what is wrong with them.
+ */
+export function readPki(options: PkiOptions, now: number): Pki {
+  const authority = readPair(options, 'ca');
+  if (!authority) throw new Error('ca.crt and ca.key are missing, unreadable or not of each other');
+  const server = readPair(options, 'server');
+  if (!server) throw new Error('server.crt and server.key are missing, unreadable or not of each other');
+  if (!isIssuedBy(server.certificate, authority)) throw new Error('server.crt was not issued by ca.crt');
+  if (new X509Certificate(server.certificate).validToDate.getTime() <= now) throw new Error('server.crt has expired');
+  const hash = readFileIfThere(join(options.directory, 'admin-token.sha256'))?.trim() ?? '';
+  if (!/^[0-9a-f]{64}$/.test(hash)) throw new Error('admin-token.sha256 has no SHA-256');
+  return { authority: authority.certificate, server, tokenHash: Buffer.from(hash, 'hex') };
+}
+
 export function hashToken(token: string): Buffer {
   return createHash('sha256').update(token).digest();
 }

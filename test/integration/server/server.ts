@@ -18,6 +18,8 @@ export interface RunningServer {
   readonly store: Store;
   readonly pods: FakePods;
   readonly config: ApiServerConfig & { tls: NonNullable<ApiServerConfig['tls']> };
+  /** What it has said of certificates that were replaced. */
+  readonly certificateProblems: readonly string[];
   /** Short: a unix socket's path has at most 107 bytes. */
   readonly directory: string;
 }
@@ -48,10 +50,13 @@ export async function startServer(
       kubeconfigPath: `${directory}/etc/admin.kubeconfig`,
     },
     streamIdleTimeoutMs: 60_000,
+    automountServiceAccountToken: false,
     maxConnections: 500,
     ...changes,
   };
+  const certificateProblems: string[] = [];
   const server = new ApiServer({
+    onCertificateProblem: (message) => certificateProblems.push(message),
     store,
     decoder,
     kinds,
@@ -78,6 +83,7 @@ export async function startServer(
     rmSync(directory, { recursive: true });
   });
   return {
+    certificateProblems,
     api: new ApiClient(config.socketPath),
     server,
     store,

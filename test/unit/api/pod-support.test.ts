@@ -173,7 +173,6 @@ t.test('every field that would be ignored is refused by its name', async (t) => 
     volume('nfs', { server: 'a', path: '/a' }),
     spec('volumes[0].emptyDir.medium', { volumes: [{ name: 'v', emptyDir: { medium: 'Tape' } }] }),
     spec('volumes[0].emptyDir.sizeLimit', { volumes: [{ name: 'v', emptyDir: { sizeLimit: '1Gi' } }] }),
-    spec('automountServiceAccountToken', { automountServiceAccountToken: true }),
     spec('os.name', { os: { name: 'windows' } }),
     spec('resourceClaims', { resourceClaims: [{ name: 'a', resourceClaimName: 'b' }] }),
     ...podSecurity('appArmorProfile.type', { type: 'Localhost', localhostProfile: 'a' }),

@@ -17,6 +17,38 @@ t.test('commands', async (t) => {
   t.match(parseCommand(['--config=/a.yaml', 'config', 'print']), { kind: 'config print', configFile: '/a.yaml' });
 });
 
+t.test('commands that give somebody a way in', async (t) => {
+  t.match(parseCommand(['cert', '--name=alice', '--groups', 'dev,ops', '--groups=x', '--out', '/k', '--days=7']), {
+    kind: 'cert',
+    identity: { user: 'alice', groups: ['dev', 'ops', 'x'] },
+    days: 7,
+    out: '/k',
+  });
+  t.match(parseCommand(['token', 'create', '--name', 'ci', '--expires', '2d', '--state-dir=/s']), {
+    kind: 'token create',
+    identity: { user: 'ci', groups: [] },
+    lifeMs: 2 * 24 * 3_600_000,
+    flags: [{ flag: 'state-dir' }],
+  });
+  t.equal(parseCommand(['token', 'list']).kind, 'token list');
+  t.match(parseCommand(['token', 'revoke', 'abc']), { kind: 'token revoke', id: 'abc' });
+  for (const [argv, why] of [
+    [['cert'], '--name is missing'],
+    [['cert', '--name='], '"" is no name'],
+    [['cert', '--name=a', '--groups=a\nb'], 'is no name'],
+    [['cert', '--name=a', '--days=0'], '--days must be'],
+    [['cert', '--name=a', '--expires=1d'], '--expires does not belong to cert'],
+    [['token', 'create', '--name=a', '--expires=never'], '--expires must be'],
+    [['token', 'create', '--name=a', '--expires=1s'], '--expires must be'],
+    [['token', 'revoke'], 'token revoke needs the id'],
+    [['token', 'revoke', 'a', 'b'], 'there is no command "token revoke b"'],
+    [['--name=a'], '--name does not belong to the daemon'],
+    [['config', 'print', '--groups=a'], '--groups does not belong to config print'],
+  ] as [string[], string][]) {
+    t.throws(() => parseCommand(argv), { name: 'UsageError', message: new RegExp(why) }, argv.join(' '));
+  }
+});
+
 t.test('flags have the types of their settings', async (t) => {
   t.strictSame(
     values(

@@ -206,6 +206,7 @@ export async function startApi(t: Test, changes: Partial<AppOptions> = {}): Prom
     podOperations: pods,
     tokens: tokensFor(store, clock),
     authorizer: new RbacAuthorizer(store),
+    identifyUserToken: () => undefined,
     nodeName,
     objects: new ObjectApi(
       {
@@ -213,6 +214,7 @@ export async function startApi(t: Test, changes: Partial<AppOptions> = {}): Prom
         podOperations: pods,
         nodeName,
         serviceNetwork: () => ({ cidr: '', family: 'IPv4' }),
+        automountServiceAccountToken: false,
         audit: () => undefined,
       },
       clock,
