@@ -55,6 +55,24 @@ const tokenPod = (name: string, account: string | undefined, projection: object,
     },
   );
 
+t.test('a pod that wants it finds its account where programs look for it', async (t) => {
+  const at = '/var/run/secrets/kubernetes.io/serviceaccount';
+  const script = `cd ${at}; head -1 ca.crt; echo "namespace=$(cat namespace)"; cut -d. -f2 token; touch x; echo end`;
+  await daemon.createPod(
+    podManifest('access', [{ name: 'a', command: shell(script) }], { automountServiceAccountToken: true }),
+  );
+  const log = await waitFor('its log', async () => {
+    const text = await daemon.containerLog('access', 'a');
+    return text.endsWith('end\n') ? text : undefined;
+  });
+  t.match(log, /BEGIN CERTIFICATE[\s\S]*namespace=default\n/);
+  t.match(log, 'Read-only file system');
+  const [claims = ''] = /^eyJ.*$/m.exec(log) ?? [];
+  const { sub, iat, exp } = JSON.parse(Buffer.from(claims, 'base64url').toString());
+  t.strictSame([sub, exp - iat], ['system:serviceaccount:default:default', 3607]);
+  await daemon.deletePod('access');
+});
+
 async function factsOf(pod: string): Promise<{ token: string; mode: string }> {
   const log = await waitFor(`the log of ${pod}`, async () => {
     const text = await daemon.containerLog(pod, 'a');
