@@ -57,7 +57,7 @@ const tokenPod = (name: string, account: string | undefined, projection: object,
 
 t.test('a pod that wants it finds its account where programs look for it', async (t) => {
   const at = '/var/run/secrets/kubernetes.io/serviceaccount';
-  const script = `cd ${at}; head -1 ca.crt; echo "namespace=$(cat namespace)"; cut -d. -f2 token; touch x; echo end`;
+  const script = `exec 2>&1; cd ${at}; head -1 ca.crt; echo "namespace=$(cat namespace)"; cut -d. -f2 token; touch x; echo end`;
   await daemon.createPod(
     podManifest('access', [{ name: 'a', command: shell(script) }], { automountServiceAccountToken: true }),
   );
