@@ -14,6 +14,7 @@ import type { Config } from './config/config.ts';
 import { maskedSettings } from './config/masked-settings.ts';
 import type { Settings } from './config/settings.ts';
 import { EventRecorder } from './events/recorder.ts';
+import { startEviction } from './eviction.ts';
 import type { HookRunner } from './hooks/hook-runner.ts';
 import type { ImageGarbageCollector } from './images/image-garbage-collector.ts';
 import { containerLogPath } from './logs/paths.ts';
@@ -31,7 +32,7 @@ import { NodeStatusManager } from './node/node-status.ts';
 import { Scheduler } from './node/scheduler.ts';
 import { shutdownPeriods } from './node/shutdown-groups.ts';
 import { Arrivals } from './pod/arrivals.ts';
-import { isEndedByShutdown } from './pod/node-shutdown-status.ts';
+import { isEndedByShutdown, NODE_SHUTDOWN } from './pod/node-shutdown-status.ts';
 import type { Orphans } from './pod/orphans.ts';
 import { PodApi } from './pod/pod-api.ts';
 import type { PodManager } from './pod/pod-manager.ts';
@@ -142,6 +143,8 @@ class MiniKubelet implements Daemon {
   #logind: Logind | undefined;
   #shutdown: NodeShutdown | undefined;
   #podManager: PodManager | undefined;
+  #usage: UsageSource | undefined;
+  #eviction: { stop(): void } | undefined;
   #orphans: Orphans | undefined;
   #hooks: HookRunner | undefined;
   #imageGarbage: ImageGarbageCollector | undefined;
@@ -261,6 +264,7 @@ class MiniKubelet implements Daemon {
     });
     const { nodeName } = this.#config;
     registerPodMetrics({ registry: this.#registry, nodeName, store: this.#store, cache: this.#cache });
+    this.#usage = usage;
     this.#server = this.#makeServer(podApi, usage);
     await this.#server.start();
     this.#nodeLease.start();
@@ -287,6 +291,7 @@ class MiniKubelet implements Daemon {
     await this.#monitor.stop();
     await this.#events?.stop();
     await this.#settling;
+    this.#eviction?.stop();
     await this.#podManager?.stop();
     this.#hooks?.stop();
     this.#imageGarbage?.stop();
@@ -410,6 +415,17 @@ class MiniKubelet implements Daemon {
     this.#cgroups = pods.cgroups;
     this.#orphans = pods.orphans;
     this.#podManager = pods.podManager;
+    if (this.#usage) {
+      this.#eviction = startEviction({
+        config: this.#config,
+        logger: this.#logger,
+        clock: systemClock,
+        recorder: this.#recorder,
+        cache,
+        podManager: pods.podManager,
+        usage: this.#usage,
+      });
+    }
     this.#removeOrphans();
     return pods.podManager;
   }
@@ -502,7 +518,7 @@ class MiniKubelet implements Daemon {
       clock: systemClock,
       logger: this.#logger,
       pods: () => this.#podManager?.livePods() ?? [],
-      end: (pod, deadlineMs) => this.#podManager?.endForShutdown(pod, deadlineMs),
+      end: (pod, deadlineMs) => void this.#podManager?.endEarly(pod, NODE_SHUTDOWN, deadlineMs),
       whenReleased: async (pod) => await this.#podManager?.whenReleased(pod),
       onChange: (isShuttingDown) => {
         this.#nodeStatus.refresh();

@@ -78,7 +78,6 @@ const unsupported: readonly Unsupported[] = [
   { path: 'spec.containers[*].volumeDevices' },
   { path: 'spec.containers[*].resources.claims' },
   { path: 'spec.containers[*].resources.limits.*', unless: plainResource, hint: 'there are no device plugins' },
-  { path: 'spec.containers[*].resources.limits.ephemeral-storage' },
   { path: 'spec.containers[*].securityContext.appArmorProfile.type', ...onAppArmor },
   { path: 'spec.containers[*].securityContext.seccompProfile.localhostProfile', ...someText },
   { path: 'spec.containers[*].securityContext.seLinuxOptions', ...onSELinux },
@@ -117,7 +116,6 @@ export function validatePodSupport(pod: Pod, support: PodSupport): FieldError[] 
       errors.push(forbidden(path, rule.hint === undefined ? later : `${later}: ${rule.hint}`));
     });
   }
-  validateSizeLimits(pod, errors);
   validateOwnAnnotations(pod, errors);
   validateTexts(pod, errors);
   return errors.list;
@@ -141,14 +139,6 @@ function visit(value: unknown, parts: readonly string[], depth: number, path: st
       const isMap = parts[depth - 1] === 'limits';
       for (const [key, item] of Object.entries(value)) found(item, key, isMap ? `${path}[${key}]` : `${path}.${key}`);
     }
-  }
-}
-
-/** Memory volumes have a size; on disk nobody would notice that one is exceeded. */
-function validateSizeLimits(pod: Pod, errors: ErrorSink): void {
-  for (const [index, { emptyDir }] of (pod.spec.volumes ?? []).entries()) {
-    if (emptyDir?.sizeLimit === undefined || emptyDir.medium) continue;
-    errors.push(forbidden(`spec.volumes[${index}].emptyDir.sizeLimit`, `${later}: only with medium Memory`));
   }
 }
 

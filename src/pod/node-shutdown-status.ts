@@ -1,5 +1,5 @@
-import type { Pod, PodStatus } from '../api/pod.ts';
-import { rfc3339 } from './times.ts';
+import type { Pod } from '../api/pod.ts';
+import type { Disruption } from './disruption.ts';
 
 /** Reason and message of a pod that ended because the machine goes down (pkg/kubelet/nodeshutdown). */
 export const NODE_SHUTDOWN_TERMINATED = 'Terminated';
@@ -7,27 +7,8 @@ const NODE_SHUTDOWN_MESSAGE = 'Pod was terminated in response to imminent node s
 /** Reason of a pod that is not admitted for the same cause. */
 export const NODE_SHUTDOWN_REFUSED = 'NodeShutdown';
 
-/** The status of a pod from when it was decided that it ends with the machine. PURE. */
-export function nodeShutdownStatus({ metadata, status }: Pod, now: number): PodStatus {
-  const type = 'DisruptionTarget';
-  const others = status?.conditions?.filter((condition) => condition.type !== type) ?? [];
-  return {
-    ...status,
-    reason: NODE_SHUTDOWN_TERMINATED,
-    message: NODE_SHUTDOWN_MESSAGE,
-    conditions: [
-      ...others,
-      {
-        type,
-        status: 'True',
-        reason: 'TerminationByKubelet',
-        message: NODE_SHUTDOWN_MESSAGE,
-        lastTransitionTime: rfc3339(now),
-        ...(metadata.generation ? { observedGeneration: metadata.generation } : {}),
-      },
-    ],
-  };
-}
+/** Why a pod ends with the machine. */
+export const NODE_SHUTDOWN: Disruption = { reason: NODE_SHUTDOWN_TERMINATED, message: NODE_SHUTDOWN_MESSAGE };
 
 /** Whether the pod ended, or was not admitted, because the machine went down. PURE. */
 export function isEndedByShutdown({ status }: Pod): boolean {

@@ -1,6 +1,7 @@
 import type { ContainerStatus, Pod } from '../api/pod.ts';
 import { DEADLINE_EXCEEDED } from './active-deadline.ts';
 import { containersOf, roleOf } from './containers.ts';
+import { EVICTED } from './disruption.ts';
 import { NODE_SHUTDOWN_TERMINATED } from './node-shutdown-status.ts';
 import { decideRestart } from './restart.ts';
 import { RESTARTING_ALL } from './restart-all.ts';
@@ -11,7 +12,12 @@ export type PodPhase = 'Pending' | 'Running' | 'Succeeded' | 'Failed' | 'Unknown
 export const ATOMIC_START_FAILED = 'AtomicStartFailed';
 
 /** Reasons of the status that say that the pod was decided to end. */
-const endReasons: readonly (string | undefined)[] = [ATOMIC_START_FAILED, DEADLINE_EXCEEDED, NODE_SHUTDOWN_TERMINATED];
+const endReasons: readonly (string | undefined)[] = [
+  ATOMIC_START_FAILED,
+  DEADLINE_EXCEEDED,
+  EVICTED,
+  NODE_SHUTDOWN_TERMINATED,
+];
 
 /** The statuses of a pod's containers, each list in the manifest's order. */
 export interface ContainerStatuses {

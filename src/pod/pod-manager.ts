@@ -2,7 +2,7 @@ import { type ConfigReferences, configReferences } from '../api/config-sources.t
 import { configMapKind, persistentVolumeClaimKind, podKind, secretKind, serviceAccountKind } from '../api/kinds.ts';
 import type { KubeObject } from '../api/meta.ts';
 import type { Pod, PodStatus } from '../api/pod.ts';
-import { nodeShutdownStatus } from './node-shutdown-status.ts';
+import { type Disruption, disruptedStatus } from './disruption.ts';
 import { isTerminalPhase } from './phase.ts';
 import { PodWorker } from './pod-worker.ts';
 import { countedPod, isResizePending, type ResizeProblem } from './resize.ts';
@@ -109,20 +109,26 @@ export class PodManager {
     });
   }
 
-  /** The machine goes down: the pod ends for good, its containers by `deadlineMs` at the latest (since the epoch). */
-  endForShutdown({ metadata }: Pod, deadlineMs: number): void {
+  /**
+   * The node needs the pod to be gone: it ends for good, its containers by `deadlineMs` at the latest (since the epoch).
+   *
+   * @returns false when it has ended, or was decided to end, already.
+   */
+  endEarly({ metadata }: Pod, why: Disruption, deadlineMs: number): boolean {
     const { uid = '', namespace, name = '' } = metadata;
     const { clock, store } = this.#options.services;
     const current = this.#currentPod(uid);
-    if (!current || isTerminalPhase(current.status?.phase)) return;
-    this.#endDeadlines.set(uid, deadlineMs);
+    if (!current || isTerminalPhase(current.status?.phase)) return false;
+    const isNew = !current.metadata.deletionTimestamp && current.status?.reason !== why.reason;
+    this.#endDeadlines.set(uid, Math.min(this.#endDeadlines.get(uid) ?? deadlineMs, deadlineMs));
     // One that is being deleted ends anyway, only sooner.
-    if (!current.metadata.deletionTimestamp) {
+    if (isNew) {
       store.update(podKind, namespace, name, (pod) =>
-        pod.metadata.uid === uid ? { ...pod, status: nodeShutdownStatus(pod, clock.now()) } : undefined,
+        pod.metadata.uid === uid ? { ...pod, status: disruptedStatus(pod, why, clock.now()) } : undefined,
       );
     }
     this.#wake(uid);
+    return isNew;
   }
 
   /** Resolves when the pod has ended and given back what it had. */

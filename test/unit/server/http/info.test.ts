@@ -20,7 +20,7 @@ t.test('aggregated discovery has the content type that kubectl looks for', async
   });
   t.same(
     pods.subresources.map(({ subresource }: { subresource: string }) => subresource),
-    ['attach', 'ephemeralcontainers', 'eviction', 'exec', 'log', 'portforward', 'status'],
+    ['attach', 'ephemeralcontainers', 'eviction', 'exec', 'log', 'portforward', 'resize', 'status'],
   );
   const groups = await request('GET', '/apis', undefined, { accept });
   const names = groups.body.items.map(({ metadata }: { metadata: { name: string } }) => metadata.name);
@@ -216,7 +216,6 @@ t.test('who asks for what pods cannot do yet learns which it is', async (t) => {
   for (const [method, subresource] of [
     ['GET', 'proxy'],
     ['POST', 'binding'],
-    ['PATCH', 'resize'],
   ] as const) {
     t.match((await request(method, `${podsUrl}/web/${subresource}`)).body, {
       code: 404,
