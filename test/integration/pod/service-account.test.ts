@@ -152,10 +152,14 @@ t.test('a pod of an account that does not exist is refused; one whose account go
   await daemon.createPod(manifest);
   await daemon.api.expectOk('DELETE', path('serviceaccounts', 'late'));
   await daemon.api.expectOk('POST', path('configmaps'), { body: { metadata: { name: 'gate' } } });
-  await waitFor('the event', async () => {
-    const { items } = await daemon.api.expectOk<{ items: Event[] }>('GET', path('events'));
-    return items.find(({ message }) => message?.includes('failed to fetch token: serviceaccounts "late" not found'));
-  });
+  await waitFor(
+    'the event',
+    async () => {
+      const { items } = await daemon.api.expectOk<{ items: Event[] }>('GET', path('events'));
+      return items.find(({ message }) => message?.includes('failed to fetch token: serviceaccounts "late" not found'));
+    },
+    60_000,
+  );
   await daemon.api.expectOk('POST', path('serviceaccounts'), { body: { metadata: { name: 'late' } } });
   await daemon.waitForExistingPod('late', isReady);
   await daemon.deletePod('late');
