@@ -5,10 +5,8 @@ import { join } from 'node:path';
 import { Registry } from 'prom-client';
 import packageJson from '../package.json' with { type: 'json' };
 import { Decoder } from './api/decode/decode.ts';
-import type { KindDefinition } from './api/kind.ts';
-import { configMapKind, kindsFor, nodeKind, secretKind, serviceAccountKind } from './api/kinds.ts';
-import type { KubeObject } from './api/meta.ts';
-import { createPodKind, type PodKindOptions } from './api/pod-kind.ts';
+import { kindsFor, nodeKind } from './api/kinds.ts';
+import type { PodKindOptions } from './api/pod-kind.ts';
 import type { CgroupManager } from './cgroups/cgroup-manager.ts';
 import type { Config } from './config/config.ts';
 import { maskedSettings } from './config/masked-settings.ts';
@@ -19,20 +17,17 @@ import type { HookRunner } from './hooks/hook-runner.ts';
 import type { ImageGarbageCollector } from './images/image-garbage-collector.ts';
 import { containerLogPath } from './logs/paths.ts';
 import { LogRotator } from './logs/rotate.ts';
+import { type Manifests, startManifests } from './manifests.ts';
 import { CNI_RESULTS, removeBrokenCniResults } from './network/cni-results.ts';
 import { nodeResources } from './node/allocatable.ts';
 import { readCapacity } from './node/capacity.ts';
 import { readHostIPs } from './node/host-ip.ts';
-import { Logind } from './node/logind.ts';
 import { matchesNodeSelector } from './node/node-affinity.ts';
 import { readMachineInfo } from './node/node-info.ts';
 import { NodeLease } from './node/node-lease.ts';
-import { NodeShutdown } from './node/node-shutdown.ts';
 import { NodeStatusManager } from './node/node-status.ts';
 import { Scheduler } from './node/scheduler.ts';
-import { shutdownPeriods } from './node/shutdown-groups.ts';
 import { Arrivals } from './pod/arrivals.ts';
-import { isEndedByShutdown, NODE_SHUTDOWN } from './pod/node-shutdown-status.ts';
 import type { Orphans } from './pod/orphans.ts';
 import { PodApi } from './pod/pod-api.ts';
 import type { PodManager } from './pod/pod-manager.ts';
@@ -54,9 +49,7 @@ import {
 import { ApiServer } from './server/api-server.ts';
 import type { HealthCheck } from './server/http/health-routes.ts';
 import type { UsageSource } from './server/http/kubelet-routes.ts';
-import { ManifestSource } from './sources/manifest-dir.ts';
-import { StaticObjects } from './sources/static-objects.ts';
-import { StaticPods } from './sources/static-pods.ts';
+import { type ShutdownWatch, startShutdownWatch } from './shutdown.ts';
 import { registerProcessMetrics } from './stats/process-metrics.ts';
 import { VolumeBinder } from './storage/volume-binder.ts';
 import { Store } from './store/store.ts';
@@ -64,7 +57,6 @@ import { ServiceAccountTokens } from './tokens/service-account-tokens.ts';
 import { openTokenSigner } from './tokens/token-signer.ts';
 import { createUsageSource } from './usage.ts';
 import { systemClock } from './util/clock.ts';
-import { run, start } from './util/exec.ts';
 import { IdleCollector } from './util/idle-collector.ts';
 import type { Logger } from './util/log.ts';
 import { removePidFile, writePidFile } from './util/pid-file.ts';
@@ -88,8 +80,6 @@ const POD_OPTIONS: PodKindOptions = {
   hasAppArmor: existsSync('/sys/kernel/security/apparmor'),
   hasSELinux: existsSync('/sys/fs/selinux/enforce'),
 };
-/** Settings of systemd-logind that live until the next boot. */
-const LOGIND_SETTINGS = '/run/systemd/logind.conf.d';
 const PID_FILE = 'mini-kubelet.pid';
 const LATE_RELISTS_MS = [2_000, 10_000];
 /** As a kubelet's containerLogMonitorInterval. */
@@ -137,11 +127,8 @@ class MiniKubelet implements Daemon {
   #cache: PodCache | undefined;
   #events: EventStream | undefined;
   #server: ApiServer | undefined;
-  #manifests: ManifestSource | undefined;
-  #staticPods: StaticPods | undefined;
-  #staticObjects: StaticObjects | undefined;
-  #logind: Logind | undefined;
-  #shutdown: NodeShutdown | undefined;
+  #manifests: Manifests | undefined;
+  #shutdown: ShutdownWatch | undefined;
   #podManager: PodManager | undefined;
   #usage: UsageSource | undefined;
   #eviction: { stop(): void } | undefined;
@@ -277,11 +264,8 @@ class MiniKubelet implements Daemon {
 
   async stop(): Promise<void> {
     this.#idleCollector.stop();
-    this.#shutdown?.stop();
-    await this.#logind?.stop();
+    await this.#shutdown?.stop();
     await this.#manifests?.stop();
-    await this.#staticPods?.stop();
-    this.#staticObjects?.stop();
     await this.#server?.stop();
     this.#scheduler.stop();
     this.#arrivals.stop();
@@ -493,41 +477,18 @@ class MiniKubelet implements Daemon {
     });
   }
 
-  /** Where the configuration asks for it, the machine's shutdown waits until the pods have ended. */
   #startShutdownWatch(): void {
-    const { shutdownGracePeriodMs, shutdownGracePeriodCriticalPodsMs, shutdownPeriodsByPriority } = this.#config;
-    const periods = shutdownPeriods({
-      totalMs: shutdownGracePeriodMs,
-      criticalMs: shutdownGracePeriodCriticalPodsMs,
-      byPriority: shutdownPeriodsByPriority,
-    });
-    if (periods.length === 0) return;
-    const logind = new Logind({
-      run,
-      start,
+    this.#shutdown = startShutdownWatch({
+      config: this.#config,
       logger: this.#logger,
-      holdMs: periods.reduce((sum, { periodMs }) => sum + periodMs, 0),
-      busAddress: this.#environment.systemBusAddress,
-      settingsDirectory: LOGIND_SETTINGS,
-      onPrepare: (isStarting) =>
-        this.#background(shutdown.prepare(isStarting), 'the shutdown could not be prepared for'),
-    });
-    const shutdown = new NodeShutdown({
-      source: logind,
-      periods,
-      clock: systemClock,
-      logger: this.#logger,
-      pods: () => this.#podManager?.livePods() ?? [],
-      end: (pod, deadlineMs) => void this.#podManager?.endEarly(pod, NODE_SHUTDOWN, deadlineMs),
-      whenReleased: async (pod) => await this.#podManager?.whenReleased(pod),
+      systemBusAddress: this.#environment.systemBusAddress,
+      podManager: () => this.#podManager,
       onChange: (isShuttingDown) => {
         this.#nodeStatus.refresh();
-        if (!isShuttingDown) this.#staticPods?.makeAgain();
+        if (!isShuttingDown) this.#manifests?.makeAgain();
       },
+      background: (work, failure) => this.#background(work, failure),
     });
-    this.#logind = logind;
-    this.#shutdown = shutdown;
-    logind.start();
   }
 
   #auditConfig() {
@@ -536,47 +497,16 @@ class MiniKubelet implements Daemon {
   }
 
   #startManifests(podApi: PodApi): void {
-    const { staticPodPath, nodeName, fileCheckFrequencyMs } = this.#config;
-    if (staticPodPath === '') return;
-    const objectKinds = [configMapKind, secretKind, serviceAccountKind] as readonly KindDefinition<KubeObject>[];
-    const report = (file: string, message: string) => this.#reportManifest(file, message);
-    const staticPods = new StaticPods({
-      store: this.#store,
-      clock: systemClock,
+    this.#manifests = startManifests({
+      config: this.#config,
       logger: this.#logger,
-      requestDelete: (namespace, name, request) => podApi.requestDelete(namespace, name, request),
-      isToBeMadeAgain: (pod) => !this.#shutdown?.isShuttingDown && isEndedByShutdown(pod),
-      report,
-    });
-    const staticObjects = new StaticObjects({
       store: this.#store,
-      kinds: objectKinds,
-      clock: systemClock,
-      logger: this.#logger,
-      report,
-    });
-    staticObjects.start();
-    staticPods.start();
-    this.#staticObjects = staticObjects;
-    this.#staticPods = staticPods;
-    this.#manifests = new ManifestSource({
-      directory: staticPodPath,
-      nodeName,
-      podKind: createPodKind(POD_OPTIONS),
-      objectKinds,
       decoder: this.#decoder,
-      logger: this.#logger,
-      scanIntervalMs: fileCheckFrequencyMs,
-      sink: {
-        apply: async (desired) => {
-          // What pods are made from comes before them.
-          staticObjects.apply(desired);
-          await staticPods.apply(desired);
-        },
-      },
-      report,
+      podApi,
+      podOptions: POD_OPTIONS,
+      isShuttingDown: () => this.#shutdown?.isShuttingDown ?? false,
+      report: (file, message) => this.#reportManifest(file, message),
     });
-    this.#manifests.start();
   }
 
   /** There is no pod to tell it of: the mistake is shown as an event of the node. */
