@@ -103,6 +103,8 @@ export async function freePort(): Promise<number> {
 
 export const podsPath = '/api/v1/namespaces/default/pods';
 
+/** A pod that names its node: none is found for it afterwards, which would be a change of its own. */
 export function manifest(name: string, annotations: Record<string, string> = {}): object {
-  return { metadata: { name, annotations }, spec: { containers: [{ name: 'c', image: 'busybox:1.36' }] } };
+  const spec = { nodeName: 'node-1', containers: [{ name: 'c', image: 'busybox:1.36' }] };
+  return { metadata: { name, annotations }, spec };
 }

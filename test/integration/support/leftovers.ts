@@ -36,7 +36,9 @@ export async function killProcesses(root: TempRoot): Promise<void> {
 function isFixtureProgram(pid: number): boolean {
   const [program = '', ...args] = commandLine(pid).split(' ');
   if (basename(program) === 'node') return args.some((arg) => /(^|\/)(main\.(ts|js))$/.test(arg));
-  return /^(containerd|containerd-shim.*|ctr|runc|crun|bridge|portmap|host-local|loopback)$/.test(basename(program));
+  return /^(containerd|containerd-shim.*|ctr|runc|crun|bridge|portmap|host-local|loopback|docker-registry)$/.test(
+    basename(program),
+  );
 }
 
 /** Mount points beneath a directory, the deepest first. */
