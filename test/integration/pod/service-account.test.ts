@@ -146,20 +146,18 @@ t.test('a pod of an account that does not exist is refused; one whose account go
       'pods "nobody" is forbidden: error looking up service account default/nobody: serviceaccount "nobody" not found',
   });
   await daemon.api.expectOk('POST', path('serviceaccounts'), { body: { metadata: { name: 'late' } } });
-  const gate = { name: 'gate', configMap: { name: 'gate' } };
-  const manifest = tokenPod('late', 'late', {});
-  manifest.spec.volumes?.push(gate);
-  await daemon.createPod(manifest);
+  // Held until its account is gone: a token that was made for it before would do.
+  const { metadata, spec } = tokenPod('late', 'late', {});
+  await daemon.createPod({ metadata, spec: { ...spec, schedulingGates: [{ name: 'mini-kubelet.io/later' }] } });
   await daemon.api.expectOk('DELETE', path('serviceaccounts', 'late'));
-  await daemon.api.expectOk('POST', path('configmaps'), { body: { metadata: { name: 'gate' } } });
-  await waitFor(
-    'the event',
-    async () => {
-      const { items } = await daemon.api.expectOk<{ items: Event[] }>('GET', path('events'));
-      return items.find(({ message }) => message?.includes('failed to fetch token: serviceaccounts "late" not found'));
-    },
-    60_000,
-  );
+  await daemon.api.expectOk('PATCH', path('pods', 'late'), {
+    body: { spec: { schedulingGates: [] } },
+    contentType: 'application/merge-patch+json',
+  });
+  await waitFor('the event', async () => {
+    const { items } = await daemon.api.expectOk<{ items: Event[] }>('GET', path('events'));
+    return items.find(({ message }) => message?.includes('failed to fetch token: serviceaccounts "late" not found'));
+  });
   await daemon.api.expectOk('POST', path('serviceaccounts'), { body: { metadata: { name: 'late' } } });
   await daemon.waitForExistingPod('late', isReady);
   await daemon.deletePod('late');
