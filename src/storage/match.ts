@@ -1,8 +1,8 @@
-import type { LabelSelector, LabelSelectorRequirement } from '../api/meta.ts';
 import type { PersistentVolume } from '../api/persistent-volume.ts';
 import type { PersistentVolumeClaim } from '../api/persistent-volume-claim.ts';
 import type { NodeSelector } from '../api/pod.ts';
 import { compareQuantity } from '../api/quantity.ts';
+import { matchesLabelSelector } from '../api/selectors.ts';
 
 /** PURE. Which volume fits which claim (pkg/controller/volume/persistentvolume and component-helpers/storage/volume). */
 
@@ -45,7 +45,9 @@ export function findVolume(
   if (reserved || isDelayed) return reserved;
   const free = volumes.filter(
     (volume) =>
-      !volume.spec.claimRef && matchesLabels(claim.spec.selector, volume.metadata.labels ?? {}) && fits(volume),
+      !volume.spec.claimRef &&
+      matchesLabelSelector(claim.spec.selector ?? {}, volume.metadata.labels ?? {}) &&
+      fits(volume),
   );
   return free.reduce<PersistentVolume | undefined>(
     (best, volume) => (best && compareQuantity(storageOf(best), storageOf(volume)) <= 0 ? best : volume),
@@ -64,31 +66,4 @@ function storageOf({ spec }: PersistentVolume): string {
 
 function hasAccessModes({ spec }: PersistentVolume, claim: PersistentVolumeClaim): boolean {
   return (claim.spec.accessModes ?? []).every((mode) => spec.accessModes?.includes(mode));
-}
-
-/** An absent selector selects everything. */
-export function matchesLabels(selector: LabelSelector | undefined, labels: Readonly<Record<string, string>>): boolean {
-  const { matchLabels = {}, matchExpressions = [] } = selector ?? {};
-  return (
-    Object.entries(matchLabels).every(([key, value]) => labelOf(labels, key) === value) &&
-    matchExpressions.every((requirement) => matchesRequirement(requirement, labelOf(labels, requirement.key)))
-  );
-}
-
-function matchesRequirement({ operator, values = [] }: LabelSelectorRequirement, value: string | undefined): boolean {
-  switch (operator) {
-    case 'In':
-      return value !== undefined && values.includes(value);
-    case 'NotIn':
-      return value === undefined || !values.includes(value);
-    case 'Exists':
-      return value !== undefined;
-    case 'DoesNotExist':
-      return value === undefined;
-  }
-}
-
-/** Only a label's own keys count, not what every JavaScript object inherits. */
-function labelOf(labels: Readonly<Record<string, string>>, key: string): string | undefined {
-  return Object.hasOwn(labels, key) ? labels[key] : undefined;
 }
