@@ -9,7 +9,7 @@ import { claimNameOf, isOwnedBy, usesClaim } from './claim-users.ts';
  *
  * @throws Error saying what is missing; it may come.
  */
-export function claimedVolume(store: Pick<Store, 'get' | 'list'>, pod: Pod, volume: Volume): ClaimedVolume {
+export function claimedVolume(store: Pick<Store, 'get' | 'findOldest'>, pod: Pod, volume: Volume): ClaimedVolume {
   const { namespace } = pod.metadata;
   const name = claimNameOf(pod, volume) ?? '';
   const shown = `persistentvolumeclaim ${JSON.stringify(name)}`;
@@ -31,7 +31,7 @@ export function claimedVolume(store: Pick<Store, 'get' | 'list'>, pod: Pod, volu
     throw new Error(`persistentvolume ${JSON.stringify(found.metadata.name)} is not bound to ${shown}`);
   }
   if (claim.spec.accessModes?.includes('ReadWriteOncePod')) {
-    const first = firstUser(store, namespace, name);
+    const first = findFirstUser(store, namespace, name);
     if (first && first.metadata.uid !== pod.metadata.uid) {
       throw new Error(
         `${shown} has the ReadWriteOncePod access mode and is in use by pod ${JSON.stringify(first.metadata.name)}`,
@@ -42,10 +42,9 @@ export function claimedVolume(store: Pick<Store, 'get' | 'list'>, pod: Pod, volu
 }
 
 /** Of several pods that want a claim for themselves alone, the oldest that has not ended. */
-function firstUser(store: Pick<Store, 'list'>, namespace: string, name: string): Pod | undefined {
-  const isUser = (pod: Pod) =>
-    pod.status?.phase !== 'Succeeded' && pod.status?.phase !== 'Failed' && usesClaim(pod, namespace, name);
-  const rank = ({ metadata }: Pod) => `${metadata.creationTimestamp} ${metadata.uid}`;
-  const [first] = store.list(podKind, { namespace, filter: isUser }).items.sort((a, b) => (rank(a) < rank(b) ? -1 : 1));
-  return first;
+function findFirstUser(store: Pick<Store, 'findOldest'>, namespace: string, name: string): Pod | undefined {
+  return store.findOldest(
+    podKind,
+    (pod) => pod.status?.phase !== 'Succeeded' && pod.status?.phase !== 'Failed' && usesClaim(pod, namespace, name),
+  );
 }

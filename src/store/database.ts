@@ -108,10 +108,10 @@ export class ObjectDatabase {
     return openSync(`${this.#path}-wal`, 'r');
   }
 
-  /** @throws StoreUnreadableError when a row's checksum or JSON is wrong. */
+  /** In the order in which they were created. @throws StoreUnreadableError when a row's checksum or JSON is wrong. */
   *rows(): Generator<ObjectRow> {
     const statement = this.#opened().prepare(
-      'SELECT kind, namespace, name, uid, resource_version, checksum, body FROM objects ORDER BY kind, namespace, name',
+      'SELECT kind, namespace, name, uid, resource_version, checksum, body FROM objects ORDER BY id',
     );
     for (const row of statement.iterate()) {
       const body = String(row.body);

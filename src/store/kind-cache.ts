@@ -31,6 +31,7 @@ interface Entry {
 
 /** All objects of one kind, parsed and frozen, their latest history, and who watches them. */
 export class KindCache {
+  /** In the order in which they were created. */
   readonly #entries = new Map<string, Entry>();
   readonly #history: ChangeHistory;
   readonly #watchers = new Set<Watcher>();
@@ -65,7 +66,12 @@ export class KindCache {
     }
   }
 
-  /** An object that was on disk at the start. */
+  /** In the order in which they were created. */
+  *valuesByAge(): Generator<KubeObject> {
+    for (const { object } of this.#entries.values()) yield object;
+  }
+
+  /** An object that was on disk at the start; the oldest first. */
   load(key: string, body: string): void {
     this.#entries.set(key, { object: deepFreeze(parseObject(body)), body });
   }

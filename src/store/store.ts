@@ -156,6 +156,14 @@ export class Store {
     return { items, resourceVersion: this.resourceVersion };
   }
 
+  /** The first of a kind to be created of those that `matches`: `creationTimestamp` tells no order within a second. */
+  findOldest<T extends KubeObject>(kind: KindDefinition<T>, matches: (object: T) => boolean): T | undefined {
+    for (const object of this.#cache(kindName(kind)).valuesByAge() as Generator<T>) {
+      if (matches(object)) return object;
+    }
+    return undefined;
+  }
+
   /**
    * Replaces an object by what `mutate` makes of it; the frozen current state goes in. Nothing is written when it gives
    * undefined, the same object, or one that is equal, and what it throws comes out.

@@ -29,6 +29,28 @@ t.test('lists come in the order of namespace and name, and can be narrowed', asy
   t.same(names({ filter: (object) => object.spec.color === 'blue' }), ['x/b']);
 });
 
+t.test('the oldest is the one that was created first, whatever its name, also after updates and a start', async (t) => {
+  const path = `${t.testdir({})}/store.db`;
+  const store = newStore(path);
+  store.open();
+  for (const name of ['c', 'b', 'a']) store.create(thingKind, thing(name));
+  store.delete(thingKind, 'default', 'c');
+  store.create(thingKind, thing('c'));
+  store.update(thingKind, 'default', 'b', recolor('blue'));
+  const oldest = (of: typeof store, but?: string) =>
+    of.findOldest(thingKind, ({ metadata }) => metadata.name !== but)?.metadata.name;
+  t.same([oldest(store), oldest(store, 'b')], ['b', 'a']);
+  t.equal(
+    store.findOldest(thingKind, () => false),
+    undefined,
+  );
+  store.close();
+  const again = newStore(path);
+  again.open();
+  t.teardown(() => again.close());
+  t.same([oldest(again), oldest(again, 'b')], ['b', 'a']);
+});
+
 t.test('a second object of the same name is refused, one in another namespace or of another kind is not', async (t) => {
   const store = openStore(t);
   store.create(thingKind, thing('a'));
