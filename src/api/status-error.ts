@@ -72,6 +72,17 @@ export function expired(message: string): StatusError {
   return failure(410, 'Expired', message);
 }
 
+/** The state that a list's pages show is forgotten. @param token goes on at the latest state. */
+export function expiredPages(token: string): StatusError {
+  const message =
+    'The provided continue parameter is too old to display a consistent list result. You can start a new list without ' +
+    'the continue parameter, or use the continue token in this response to retrieve the remainder of the results. ' +
+    'Continuing with the provided token results in an inconsistent list - objects that were created, modified, or ' +
+    'deleted between the time the first chunk was returned and now may show up in the list.';
+  const { status } = expired(message);
+  return new StatusError({ ...status, metadata: { continue: token } });
+}
+
 export function forbidden(message: string, details?: StatusDetails): StatusError {
   return failure(403, 'Forbidden', message, details);
 }

@@ -3,6 +3,8 @@ export type ChangeType = 'ADDED' | 'MODIFIED' | 'DELETED';
 /** One change of one object, as JSON: a fraction of the memory that parsed objects of past versions would hold. */
 export interface PastChange {
   readonly resourceVersion: number;
+  /** Of the object, among those of its kind. */
+  readonly key: string;
   readonly type: ChangeType;
   readonly body: string;
   readonly previousBody: string | undefined;
@@ -14,7 +16,7 @@ export interface HistoryLimits {
   readonly maxLength: number;
 }
 
-/** The latest changes of one kind, so that a watch that broke off can go on where it was. */
+/** The latest changes of one kind: a watch that broke off goes on where it was, and a list shows an earlier state. */
 export class ChangeHistory {
   readonly #limits: HistoryLimits;
   #changes: PastChange[] = [];
@@ -45,6 +47,18 @@ export class ChangeHistory {
   since(resourceVersion: number): readonly PastChange[] | undefined {
     if (resourceVersion < this.#forgottenUpTo) return undefined;
     return this.#changes.slice(this.#start).filter((change) => change.resourceVersion > resourceVersion);
+  }
+
+  /**
+   * The bodies that objects had at the given resourceVersion, by key, of those that changed after it; undefined for one
+   * that was not there. Undefined as a whole when some of the changes are forgotten.
+   */
+  bodiesAt(resourceVersion: number): ReadonlyMap<string, string | undefined> | undefined {
+    const changes = this.since(resourceVersion);
+    if (!changes) return undefined;
+    const bodies = new Map<string, string | undefined>();
+    for (const { key, previousBody } of changes) if (!bodies.has(key)) bodies.set(key, previousBody);
+    return bodies;
   }
 
   get #size(): number {

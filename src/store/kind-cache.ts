@@ -66,6 +66,19 @@ export class KindCache {
     }
   }
 
+  /** The objects as they were at a past resourceVersion, in the order of their keys; undefined when that is forgotten. */
+  valuesAt(resourceVersion: number): KubeObject[] | undefined {
+    const changed = this.#history.bodiesAt(resourceVersion);
+    if (!changed) return undefined;
+    if (changed.size === 0) return [...this.values()];
+    const keys = [...this.#entries.keys(), ...[...changed.keys()].filter((key) => !this.#entries.has(key))].sort();
+    return keys.flatMap((key) => {
+      if (!changed.has(key)) return this.#entries.get(key)?.object ?? [];
+      const body = changed.get(key);
+      return body === undefined ? [] : deepFreeze(parseObject(body));
+    });
+  }
+
   /** In the order in which they were created. */
   *valuesByAge(): Generator<KubeObject> {
     for (const { object } of this.#entries.values()) yield object;
@@ -83,6 +96,7 @@ export class KindCache {
     this.#entries.set(key, { object, body });
     if (!before) this.#sortedKeys = undefined;
     this.#changed(
+      key,
       { resourceVersion, type: before ? 'MODIFIED' : 'ADDED', object, previous: before?.object },
       body,
       before?.body,
@@ -97,7 +111,7 @@ export class KindCache {
     this.#entries.delete(key);
     this.#sortedKeys = undefined;
     const object = withResourceVersion(before.object, resourceVersion);
-    this.#changed({ resourceVersion, type: 'DELETED', object, previous: before.object }, before.body, before.body);
+    this.#changed(key, { resourceVersion, type: 'DELETED', object, previous: before.object }, before.body, before.body);
     return object;
   }
 
@@ -129,8 +143,8 @@ export class KindCache {
     };
   }
 
-  #changed(change: Change, body: string, previousBody: string | undefined): void {
-    this.#history.add({ resourceVersion: change.resourceVersion, type: change.type, body, previousBody });
+  #changed(key: string, change: Change, body: string, previousBody: string | undefined): void {
+    this.#history.add({ resourceVersion: change.resourceVersion, key, type: change.type, body, previousBody });
     if (this.#watchers.size === 0) return;
     this.#undelivered.push(change);
     if (this.#deliveryScheduled) return;

@@ -55,6 +55,11 @@ export interface WriteOptions {
   readonly durable?: boolean;
 }
 
+export interface ListFilter<T> {
+  readonly namespace?: string | undefined;
+  readonly filter?: ((object: T) => boolean) | undefined;
+}
+
 export interface WatchOptions<T> {
   readonly namespace?: string;
   readonly filter?: (object: T) => boolean;
@@ -149,11 +154,27 @@ export class Store {
   /** In the order of namespace and name. */
   list<T extends KubeObject>(
     kind: KindDefinition<T>,
-    options: { namespace?: string | undefined; filter?: ((object: T) => boolean) | undefined } = {},
+    options: ListFilter<T> = {},
   ): { items: T[]; resourceVersion: string } {
     const matches = matcherOf(options);
     const items = [...this.#cache(kindName(kind)).values()].filter(matches) as T[];
     return { items, resourceVersion: this.resourceVersion };
+  }
+
+  /**
+   * As `list`, but as the objects were at a past resourceVersion.
+   *
+   * @returns undefined when changes since then are forgotten.
+   * @throws StatusError Timeout (504) when that resourceVersion has not been reached.
+   */
+  listAt<T extends KubeObject>(
+    kind: KindDefinition<T>,
+    resourceVersion: number,
+    options: ListFilter<T> = {},
+  ): T[] | undefined {
+    if (resourceVersion > this.#resourceVersion) throw tooLargeResourceVersion(resourceVersion, this.#resourceVersion);
+    const objects = this.#cache(kindName(kind)).valuesAt(resourceVersion);
+    return objects?.filter(matcherOf(options)) as T[] | undefined;
   }
 
   /** The first of a kind to be created of those that `matches`: `creationTimestamp` tells no order within a second. */
@@ -395,10 +416,7 @@ function isSameBody(body: string, entry: { readonly object: KubeObject; readonly
   return body.length === entry.body.length && isDeepStrictEqual(JSON.parse(body), entry.object);
 }
 
-function matcherOf<T>(options: {
-  namespace?: string | undefined;
-  filter?: ((object: T) => boolean) | undefined;
-}): (object: KubeObject) => boolean {
+function matcherOf<T>(options: ListFilter<T>): (object: KubeObject) => boolean {
   const { namespace, filter } = options;
   return (object) =>
     (namespace === undefined || object.metadata.namespace === namespace) && (!filter || filter(object as T));

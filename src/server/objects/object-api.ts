@@ -3,11 +3,9 @@ import { isDeepStrictEqual } from 'node:util';
 import type { FieldError } from '../../api/field-error.ts';
 import type { UpdateRules } from '../../api/kind.ts';
 import { namespaceKind } from '../../api/kinds.ts';
-import type { KubeObject, ListMeta, ManagedFieldsEntry, Status } from '../../api/meta.ts';
+import type { KubeObject, ManagedFieldsEntry, Status } from '../../api/meta.ts';
 import { parseFieldSelector, parseLabelSelector } from '../../api/selectors.ts';
-import { alreadyExists, conflict, expired, invalid, methodNotAllowed, notFound } from '../../api/status-error.ts';
-import { parseResourceVersion } from '../../store/resource-version.ts';
-import { tooLargeResourceVersion } from '../../store/statuses.ts';
+import { alreadyExists, conflict, invalid, methodNotAllowed, notFound } from '../../api/status-error.ts';
 import type { Clock } from '../../util/clock.ts';
 import { isReset, managedFieldsProblems } from '../fields/managed-fields.ts';
 import type { Identity } from '../identity.ts';
@@ -17,8 +15,8 @@ import type { DeleteOptions } from '../request/delete-options.ts';
 import type { ListOptions } from '../request/list-options.ts';
 import type { ApplyOptions, WriteOptions } from '../request/write-options.ts';
 import { type DecodedBody, readApplied, readObject, readPatched } from './body.ts';
-import { readContinueToken, writeContinueToken } from './continue-token.ts';
 import { applyPart, managedAfterUpdate, type Writer } from './field-management.ts';
+import { listPage, type Page } from './list-page.ts';
 import { checkNamesMatch, keepSystemMetadata, setNewMetadata } from './metadata.ts';
 import { randomNameSuffix } from './name-suffix.ts';
 import { checkNotTerminating } from './namespace-deletion.ts';
@@ -86,24 +84,9 @@ export class ObjectApi {
     return this.#objects.get(kind, namespace, name) !== undefined;
   }
 
-  /** @throws StatusError 410 or 504 when the wanted resourceVersion is not the present one. */
-  list({ kind, namespace }: Collection, options: ListOptions): { items: KubeObject[]; metadata: ListMeta } {
-    const filter = selectorFilter(kind, options);
-    const { items, resourceVersion } = this.#objects.list(kind, { namespace, filter });
-    checkListVersion(options, resourceVersion);
-    const token = options.continue === undefined ? undefined : readContinueToken(options.continue);
-    const after = token ? items.filter((item) => comesAfter(item, token)) : items;
-    const metadata: ListMeta = { resourceVersion: token?.resourceVersion ?? resourceVersion };
-    if (!options.limit || after.length <= options.limit) return { items: after, metadata };
-    const page = after.slice(0, options.limit);
-    const last = page.at(-1)?.metadata;
-    metadata.continue = writeContinueToken({
-      resourceVersion: metadata.resourceVersion ?? '',
-      namespace: last?.namespace ?? '',
-      name: last?.name ?? '',
-    });
-    if (!filter) metadata.remainingItemCount = after.length - page.length;
-    return { items: page, metadata };
+  /** @throws StatusError 410 or 504 when the state at the wanted resourceVersion is forgotten or yet to come. */
+  list({ kind, namespace }: Collection, options: ListOptions): Page {
+    return listPage(this.#objects, kind, { namespace, filter: selectorFilter(kind, options) }, options);
   }
 
   create({ kind, namespace, requester }: Collection, body: DecodedBody, options: WriteOptions): Written {
@@ -176,7 +159,11 @@ export class ObjectApi {
     if (options.dryRun) return items;
     const strategy = this.#strategy(collection.kind);
     const now = this.#now();
-    for (const item of items) strategy.delete(item, options, now);
+    for (const item of items) {
+      // A page shows an earlier state: what is gone since then needs nothing.
+      const { namespace, name } = item.metadata;
+      if (this.#objects.get(collection.kind, namespace, name)) strategy.delete(item, options, now);
+    }
     return items;
   }
 
@@ -294,23 +281,6 @@ export function selectorFilter(
   return (object) =>
     (!labels || labels.matches(object.metadata.labels ?? {})) &&
     (!fields || fields.matches(kind.selectableFields(object)));
-}
-
-/** A list shows the present, and says so to a client that wants the past or the future. */
-function checkListVersion(options: ListOptions, present: string): void {
-  const wanted = parseResourceVersion(options.resourceVersion);
-  const current = Number(present);
-  if (wanted === 0 || options.continue !== undefined) return;
-  if (wanted > current) throw tooLargeResourceVersion(wanted, current);
-  if (options.resourceVersionMatch === 'Exact' && wanted !== current) {
-    throw expired(`The resourceVersion for the provided list is too old: ${wanted} (${current})`);
-  }
-}
-
-function comesAfter({ metadata }: KubeObject, token: { namespace: string; name: string }): boolean {
-  const namespace = metadata.namespace ?? '';
-  if (namespace !== token.namespace) return namespace > token.namespace;
-  return metadata.name > token.name;
 }
 
 /** Kinds that count generations raise it with every change of the spec. */

@@ -3,7 +3,7 @@ import type { KubeObject } from '../../api/meta.ts';
 import type { Store, WatchOptions } from '../../store/store.ts';
 
 /** What the API asks of the store. */
-export type ObjectStore = Pick<Store, 'get' | 'list' | 'create' | 'update' | 'delete' | 'watch'>;
+export type ObjectStore = Pick<Store, 'get' | 'list' | 'listAt' | 'create' | 'update' | 'delete' | 'watch'>;
 
 /**
  * The store as clients see it: objects of a kind that is a view of another are kept as those of the other one, and
@@ -23,6 +23,13 @@ export function viewedStore(store: Store): ObjectStore {
       const { namespace, filter = () => true } = options;
       const { items, resourceVersion } = store.list(view.of, { namespace });
       return { items: items.map((stored) => view.show(stored)).filter(filter), resourceVersion };
+    },
+    listAt: (kind, resourceVersion, options = {}) => {
+      const { view } = kind;
+      if (!view) return store.listAt(kind, resourceVersion, options);
+      const { namespace, filter = () => true } = options;
+      const items = store.listAt(view.of, resourceVersion, { namespace });
+      return items?.map((stored) => view.show(stored)).filter(filter);
     },
     create: (kind, object, options) => {
       const { view } = kind;

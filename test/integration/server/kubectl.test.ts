@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap';
-import { nodeKind, podKind } from '../../../src/api/kinds.ts';
+import { configMapKind, nodeKind, podKind } from '../../../src/api/kinds.ts';
 import type { Pod, PodStatus } from '../../../src/api/pod.ts';
 import type { Store } from '../../../src/store/store.ts';
 import { type CommandResult, kubectl as runKubectl } from '../support/kubectl.ts';
@@ -137,6 +137,31 @@ t.test('a List is created, changed and checked by its objects', async (t) => {
   t.match(await ok(['apply', '-f', '-'], list(pod('y', { image: 'busybox:1.37' }))), /pod\/y configured/);
   const wrong = await run(['create', '-f', '-'], list(pod('z', { imagge: 'busybox' })));
   t.match(wrong.stderr, /unknown field "spec.containers\[0\].imagge"/);
+});
+
+t.test('a list in chunks of one shows a single state, while objects change all the time', async (t) => {
+  const { ok, store } = await start(t);
+  const names = Array.from({ length: 12 }, (_, i) => `c${String(i).padStart(2, '0')}`);
+  for (const name of names) await ok(['create', 'configmap', name, '--from-literal=round=0']);
+  // Round after round, in the order of their names: at any moment those in front are at most one round ahead.
+  let written = 0;
+  const writing = setInterval(() => {
+    const round = String(Math.floor(written / names.length) + 1);
+    const name = names[written++ % names.length] ?? '';
+    store.update(configMapKind, 'default', name, (object) => ({ ...object, data: { round } }));
+  }, 10);
+  t.teardown(() => clearInterval(writing));
+  const before = written;
+  const list = ['get', 'configmaps', '--field-selector=metadata.name!=kube-root-ca.crt', '--chunk-size=1'];
+  const rounds = (await ok([...list, '-o=jsonpath={.items[*].data.round}'])).split(' ').map(Number);
+  t.ok(written > before, 'there were changes meanwhile');
+  t.equal(rounds.length, names.length, 'every object once');
+  t.same(
+    rounds,
+    [...rounds].sort((a, b) => b - a),
+    'in one state none is behind the one after it',
+  );
+  t.ok(Math.max(...rounds) - Math.min(...rounds) <= 1, `in one state all are in one round or the next: ${rounds}`);
 });
 
 t.test('mistakes are explained', async (t) => {

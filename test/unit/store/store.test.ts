@@ -29,6 +29,46 @@ t.test('lists come in the order of namespace and name, and can be narrowed', asy
   t.same(names({ filter: (object) => object.spec.color === 'blue' }), ['x/b']);
 });
 
+t.test('a list at an earlier resourceVersion shows what was there', async (t) => {
+  const store = openStore(t);
+  const states: string[][] = [];
+  const shown = (objects: Thing[] | undefined) =>
+    objects?.map(({ metadata, spec }) => `${metadata.name} ${spec.color} @${metadata.resourceVersion}`);
+  const remember = () => states.push(shown(store.list(thingKind).items) ?? []);
+  remember();
+  for (const step of [
+    () => store.create(thingKind, thing('b')),
+    () => store.create(thingKind, thing('d')),
+    () => store.update(thingKind, 'default', 'b', recolor('blue')),
+    () => store.create(otherKind, thing('b')),
+    () => store.delete(thingKind, 'default', 'b'),
+    () => store.create(thingKind, thing('a', 'green', { namespace: 'default' })),
+    () => store.create(thingKind, thing('b', 'black')),
+    () => store.update(thingKind, 'default', 'd', recolor('white')),
+    () => store.delete(thingKind, 'default', 'a'),
+  ]) {
+    step();
+    remember();
+  }
+  t.same(states.at(-1), ['b black @7', 'd white @8']);
+  for (const [resourceVersion, state] of states.entries()) {
+    t.same(shown(store.listAt(thingKind, resourceVersion)), state, `at ${resourceVersion}`);
+  }
+  t.same(shown(store.listAt(thingKind, 3, { filter: ({ spec }) => spec.color === 'blue' })), ['b blue @3']);
+  t.same(store.listAt(thingKind, 3, { namespace: 'elsewhere' }), []);
+  t.match(
+    statusOf(() => store.listAt(thingKind, 10)),
+    { code: 504, reason: 'Timeout' },
+  );
+});
+
+t.test('how far back a list can go ends with the history', async (t) => {
+  const store = openStore(t, { history: { maxChanges: 2, maxLength: 1_000_000 } });
+  for (const name of ['a', 'b', 'c']) store.create(thingKind, thing(name));
+  t.equal(store.listAt(thingKind, 0), undefined);
+  t.equal(store.listAt(thingKind, 1)?.length, 1);
+});
+
 t.test('the oldest is the one that was created first, whatever its name, also after updates and a start', async (t) => {
   const path = `${t.testdir({})}/store.db`;
   const store = newStore(path);
