@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { glob, readFile, statfs } from 'node:fs/promises';
 import { release } from 'node:os';
 import { join } from 'node:path';
-import { nodeKind, secretKind } from './api/kinds.ts';
+import { nodeKind, podKind, secretKind } from './api/kinds.ts';
 import type { Pod } from './api/pod.ts';
 import { CgroupManager } from './cgroups/cgroup-manager.ts';
 import { podCgroupResources } from './cgroups/formulas.ts';
@@ -22,6 +22,7 @@ import type { NodeCapacity } from './node/capacity.ts';
 import type { MachineInfo } from './node/node-info.ts';
 import { configSourcesOf } from './pod/config-sources.ts';
 import { fieldPath } from './pod/containers.ts';
+import { imagesOfVolumes } from './pod/image-volumes.ts';
 import { Orphans } from './pod/orphans.ts';
 import { PodManager, type Rejection } from './pod/pod-manager.ts';
 import { runtimeHandlerOf } from './pod/runtime-handler.ts';
@@ -35,7 +36,7 @@ import { MASKED_PATHS } from './runtime/container-config.ts';
 import type { CriClient } from './runtime/cri-client.ts';
 import { HealthClient } from './runtime/health-client.ts';
 import type { PodCache } from './runtime/pod-cache.ts';
-import { handlerFeatures, isRuntimeReady, type RuntimeMonitor } from './runtime/runtime-monitor.ts';
+import { handlerFeatures, imageVolumeSupport, isRuntimeReady, type RuntimeMonitor } from './runtime/runtime-monitor.ts';
 import { claimedVolume } from './storage/claimed-volume.ts';
 import type { Store } from './store/store.ts';
 import type { ServiceAccountTokens } from './tokens/service-account-tokens.ts';
@@ -187,7 +188,7 @@ function makeImages(parts: PodParts): Images {
     }),
     onUse: (imageId) => garbage.noteUse(imageId),
     onEvent: (pod, container, type, reason, message) =>
-      recorder.event(pod, type, reason, message, fieldPath(pod, container.name)),
+      recorder.event(pod, type, reason, message, container === undefined ? undefined : fieldPath(pod, container)),
   });
   return { manager, garbage };
 }
@@ -209,6 +210,7 @@ function makeImageGarbageCollector(parts: PodParts, records: PullRecords): Image
       const { bsize, blocks, bavail } = await statfs(directory);
       return { capacityBytes: blocks * bsize, availableBytes: bavail * bsize };
     },
+    volumeImages: () => store.list(podKind).items.flatMap(imagesOfVolumes),
     isRuntimeReady: () => isRuntimeReady(monitor.health),
     onFreeDiskSpaceFailed: (message) => {
       const node = store.get(nodeKind, undefined, config.nodeName);
@@ -290,6 +292,7 @@ function admitPod(parts: PodParts, pod: Pod, others: readonly Pod[]): Rejection 
     features: {
       supplementalGroupsPolicy: health.state === 'up' && health.supplementalGroupsPolicy,
       userNamespaces: handlerFeatures(health, runtimeHandler).userNamespaces,
+      imageVolumes: imageVolumeSupport(health),
     },
   });
 }

@@ -40,6 +40,7 @@ const volumeSources = [
   'projected',
   'persistentVolumeClaim',
   'ephemeral',
+  'image',
 ];
 const projections = ['configMap', 'secret', 'downwardAPI', 'serviceAccountToken'];
 

@@ -7,13 +7,15 @@ import { bytesToFree, type ImageGcPolicy, type ImageUse, outdatedImages, removab
 import type { PullRecords } from './pull-records.ts';
 
 export interface ImageGarbageCollectorOptions {
-  readonly client: Pick<CriClient, 'listImages' | 'removeImage' | 'listContainers' | 'imageFsInfo'>;
+  readonly client: Pick<CriClient, 'listImages' | 'imageStatus' | 'removeImage' | 'listContainers' | 'imageFsInfo'>;
   readonly records: Pick<PullRecords, 'get' | 'tidy'>;
   readonly policy: ImageGcPolicy;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Capacity and rest of the file system that a directory is on. */
   diskSpace(directory: string): Promise<{ capacityBytes: number; availableBytes: number }>;
+  /** The names of the images that volumes of pods have their files from: no container tells of them. */
+  volumeImages(): readonly string[];
   /** Nothing is asked of a runtime that is away. */
   isRuntimeReady(): boolean;
   /** Called with what is to be told of the node when not enough could be removed. */
@@ -29,7 +31,7 @@ interface Seen {
 }
 
 /**
- * Removes images that no container is made of, when the disk is full or they are old (pkg/kubelet/images/image_gc_manager.go). Unlike
+ * Removes images that no container is made of and no pod has a volume of, when the disk is full or they are old (pkg/kubelet/images/image_gc_manager.go). Unlike
  * a kubelet it only ever removes images that the daemon has pulled itself: what was imported may be had nowhere else, and what
  * other users of the runtime have pulled is theirs.
  */
@@ -111,7 +113,7 @@ export class ImageGarbageCollector {
     const images = await client.listImages();
     const containers = await client.listContainers({});
     await records.tidy(new Set(images.map(({ id }) => id)), listedAtMs);
-    const used = new Set(containers.flatMap(namesOfUsed));
+    const used = new Set([...containers.flatMap(namesOfUsed), ...(await this.#idsOfVolumes())]);
     const now = clock.monotonicMs();
     const unused: ImageUse[] = [];
     for (const image of images) {
@@ -126,6 +128,13 @@ export class ImageGarbageCollector {
     const present = new Set(images.map(({ id }) => id));
     for (const id of this.#seen.keys()) if (!present.has(id)) this.#seen.delete(id);
     return unused;
+  }
+
+  /** Only the runtime knows which image a name means. */
+  async #idsOfVolumes(): Promise<string[]> {
+    const { client, volumeImages } = this.#options;
+    const images = await Promise.all([...new Set(volumeImages())].map((name) => client.imageStatus(name)));
+    return images.flatMap((image) => (image ? [image.id] : []));
   }
 
   #isAboutToBeUsed({ lastUsedMs }: Seen, now: number): boolean {

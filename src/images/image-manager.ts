@@ -22,6 +22,9 @@ export interface LocalImage {
   readonly sizeBytes: bigint;
 }
 
+/** What a pod wants: an image to make a container of, whose name it has, or an image with the files of a volume. */
+export type WantedImage = Pick<Container, 'image' | 'imagePullPolicy'> & { readonly name?: string };
+
 export interface ImageManagerOptions {
   readonly client: Pick<CriClient, 'imageStatus'>;
   readonly clock: Clock;
@@ -29,19 +32,25 @@ export interface ImageManagerOptions {
   readonly credentials: Pick<PullCredentials, 'lookup'>;
   readonly records: PullRecords;
   readonly verification: VerificationSettings;
-  /** Called with the id of an image that a container will be made of. */
+  /** Called with the id of an image that a container is about to be made with. */
   onUse(imageId: string): void;
-  /** Called with what a kubelet would write as Events. */
-  onEvent(pod: Pod, container: Container, type: 'Normal' | 'Warning', reason: string, message: string): void;
+  /** Called with what a kubelet would write as Events, of a container or of the pod. */
+  onEvent(
+    pod: Pod,
+    containerName: string | undefined,
+    type: 'Normal' | 'Warning',
+    reason: string,
+    message: string,
+  ): void;
 }
 
 /** How often a container whose image must not or cannot be pulled is looked at again. */
 const NEVER_PULL_RETRY_MS = 10_000;
 
-/** One container's wish for its image. */
+/** One wish of a pod for an image. */
 interface Wish {
   readonly pod: Pod;
-  readonly container: Container;
+  readonly wanted: WantedImage;
   readonly image: string;
   readonly repository: string;
   readonly sandboxConfig: PodSandboxConfig;
@@ -50,7 +59,7 @@ interface Wish {
   credentials(): Promise<readonly PullCredential[]>;
 }
 
-/** Gets images onto the node as each container's pull policy says (pkg/kubelet/images/image_manager.go). */
+/** Gets images onto the node as the pull policy of each container and volume says (pkg/kubelet/images/image_manager.go). */
 export class ImageManager {
   readonly #options: ImageManagerOptions;
   readonly #backOff = new PullBackOff();
@@ -60,19 +69,19 @@ export class ImageManager {
   }
 
   /**
-   * Makes sure that the container's image is on the node, and that the pod may use it.
+   * Makes sure that an image is on the node, and that the pod may use it.
    *
    * @throws ImageError when it is not; RuntimeError when the runtime cannot be asked, or the pull was cancelled.
    */
   async ensureImage(
     pod: Pod,
-    container: Container,
+    wanted: WantedImage,
     sandboxConfig: PodSandboxConfig,
     signal: AbortSignal,
   ): Promise<LocalImage> {
-    const wish = this.#wishOf(pod, container, sandboxConfig, signal);
+    const wish = this.#wishOf(pod, wanted, sandboxConfig, signal);
     const { image } = wish;
-    const policy = container.imagePullPolicy ?? 'IfNotPresent';
+    const policy = wanted.imagePullPolicy ?? 'IfNotPresent';
     const present = policy === 'Always' ? undefined : await this.#inspect(image, signal);
     if (present && (await this.#mayUse(wish, present.id))) {
       this.#options.onUse(present.id);
@@ -95,14 +104,14 @@ export class ImageManager {
     this.#backOff.clearAll(`${uid}_`);
   }
 
-  #wishOf(pod: Pod, container: Container, sandboxConfig: PodSandboxConfig, signal: AbortSignal): Wish {
-    const image = container.image ?? '';
+  #wishOf(pod: Pod, wanted: WantedImage, sandboxConfig: PodSandboxConfig, signal: AbortSignal): Wish {
+    const image = wanted.image ?? '';
     const repository = imageRepository(image);
     if (repository === undefined) {
       const problem = `couldn't parse image name "${image}": ${imageNameProblem(image)}`;
       const message = `Failed to apply default image tag "${image}": ${problem}`;
-      this.#event({ pod, container }, 'Warning', 'InspectFailed', message);
-      this.#event({ pod, container }, 'Warning', 'Failed', 'Error: InvalidImageName');
+      this.#event({ pod, wanted }, 'Warning', 'InspectFailed', message);
+      this.#event({ pod, wanted }, 'Warning', 'Failed', 'Error: InvalidImageName');
       throw new ImageError('InvalidImageName', message, NEVER_PULL_RETRY_MS);
     }
     let found: Promise<readonly PullCredential[]> | undefined;
@@ -111,7 +120,7 @@ export class ImageManager {
       // A plugin may take its time: what it says is kept for the next one who asks.
       return untilAborted(found, signal);
     };
-    return { pod, container, image, repository, sandboxConfig, signal, credentials };
+    return { pod, wanted, image, repository, sandboxConfig, signal, credentials };
   }
 
   /** Whether a pod may use an image that is there, without asking a registry. */
@@ -191,12 +200,12 @@ export class ImageManager {
   }
 
   #event(
-    { pod, container }: Pick<Wish, 'pod' | 'container'>,
+    { pod, wanted }: Pick<Wish, 'pod' | 'wanted'>,
     type: 'Normal' | 'Warning',
     reason: string,
     message: string,
   ): void {
-    this.#options.onEvent(pod, container, type, reason, message);
+    this.#options.onEvent(pod, wanted.name, type, reason, message);
   }
 }
 

@@ -3,8 +3,11 @@ import type { Pod, PodSpec } from '../api/pod.ts';
 import { podRequests, type ResourceList } from '../api/pod-resources.ts';
 import { cpuMilli, quantityBytes } from '../api/quantity.ts';
 import { isSafeSysctl, matchesSysctl, sysctlNamespace } from '../api/sysctls.ts';
+import { containersOf } from '../pod/containers.ts';
+import { imageVolumeProblem } from '../pod/image-volumes.ts';
 import { NODE_SHUTDOWN_REFUSED } from '../pod/node-shutdown-status.ts';
 import type { ResizeProblem } from '../pod/resize.ts';
+import type { ImageVolumeSupport } from '../runtime/runtime-monitor.ts';
 import { conflictsOnHostPorts } from './host-ports.ts';
 import { matchesNode } from './node-affinity.ts';
 import { toleratesTaint } from './taints.ts';
@@ -23,10 +26,14 @@ export interface AdmissionNode {
   readonly allowedUnsafeSysctls: readonly string[];
   /** The runtime's handler that the pod would run with; '' is the default one. */
   readonly runtimeHandler: string;
-  /** What the runtime, and that handler, can do. */
   /** The machine is about to go down. */
   readonly isShuttingDown?: boolean;
-  readonly features: { readonly supplementalGroupsPolicy: boolean; readonly userNamespaces: boolean };
+  /** What the runtime, and that handler, can do. */
+  readonly features: {
+    readonly supplementalGroupsPolicy: boolean;
+    readonly userNamespaces: boolean;
+    readonly imageVolumes: ImageVolumeSupport;
+  };
 }
 
 /** Why a pod may not run here: becomes the reason and message of its status. */
@@ -51,6 +58,7 @@ export function admit(pod: Pod, others: Iterable<Pod>, node: AdmissionNode): Rej
     checkOs(pod) ??
     checkSupplementalGroups(pod, node) ??
     checkUserNamespace(pod, node) ??
+    checkImageVolumes(pod, node) ??
     checkResources(pod, active, node) ??
     checkPlacement(pod, active, node) ??
     checkTaints(pod, node) ??
@@ -147,6 +155,11 @@ function checkUserNamespace({ spec }: Pod, { features, runtimeHandler }: Admissi
   const handler = JSON.stringify(runtimeHandler);
   const message = `hostUsers=false: the runtime handler ${handler} does not support user namespaces`;
   return { reason: 'PodFeatureUnsupported', message };
+}
+
+function checkImageVolumes(pod: Pod, { features }: AdmissionNode): Rejection | undefined {
+  const message = imageVolumeProblem(pod, containersOf(pod), features.imageVolumes);
+  return message === undefined ? undefined : { reason: 'PodFeatureUnsupported', message };
 }
 
 /** The order in which a shortage is reported; other resources follow by name. */

@@ -12,7 +12,7 @@ import { renderHostsFile } from '../network/hosts.ts';
 import { containerConfig, localhostSeccompProfile, runAsUserProblem } from '../runtime/container-config.ts';
 import type { PodSandboxConfig } from '../runtime/generated/runtime/v1/PodSandboxConfig.ts';
 import { RuntimeError } from '../runtime/runtime-error.ts';
-import { handlerFeatures } from '../runtime/runtime-monitor.ts';
+import { handlerFeatures, imageVolumeSupport } from '../runtime/runtime-monitor.ts';
 import { type IdMapping, sandboxConfig } from '../runtime/sandbox-config.ts';
 import { openRegularBeneath } from '../util/safe-fs.ts';
 import { untilAborted } from '../util/until-aborted.ts';
@@ -25,11 +25,13 @@ import { criResources } from './cri-resources.ts';
 import { readEnvFiles } from './env-files.ts';
 import { containerEnvironment, containerSubPaths, expandAll } from './environment.ts';
 import { runningTarget, targetMessage } from './ephemeral-target.ts';
+import { ensureImageVolumes, type ImageVolumes, imageVolumeProblem, withImageVolumes } from './image-volumes.ts';
 import { runPostStart } from './post-start.ts';
 import { messageOf, StartRefusedError, StepError } from './problems.ts';
 import { runtimeHandlerOf } from './runtime-handler.ts';
 import { servicesOf } from './service-links.ts';
 import type { PodServices } from './services.ts';
+import { type Settled, settle } from './settled.ts';
 
 /**
  * How long a sandbox may still take when it is not wanted any more. A runtime that is cut off in the middle takes back
@@ -50,6 +52,7 @@ interface Ground {
   readonly userNamespace: IdMapping | undefined;
   readonly podIPs: readonly string[];
   readonly volumes: MountedVolumes;
+  readonly imageVolumes: ImageVolumes;
   readonly hostsFile: string;
 }
 
@@ -82,17 +85,19 @@ export async function runPod(
   const config = await makeSandboxConfig(services, pod, action.attempt, cgroupParent, userNamespace);
   const starts = await Promise.all(action.starts.map((start) => afterLoggedRuns(services, pod, start)));
 
+  const toCreate = starts
+    .filter(({ createdId }) => createdId === undefined)
+    .map(({ containerName }) => requireContainer(pod, containerName));
   const images = new Map(
-    starts
-      .filter((start) => start.createdId === undefined)
-      .map((start) => [start.containerName, settle(ensureImage(services, pod, start, config, signal))]),
+    toCreate.map((container) => [container.name, settle(services.images.ensureImage(pod, container, config, signal))]),
   );
+  const imageVolumes = ensureImageVolumes(services, pod, toCreate, config, signal);
   const [sandbox, volumes] = await Promise.allSettled([
     action.sandboxId ?? runSandbox(services, pod, config, action, signal),
     step('FailedMount', services.volumes.mountPod(pod, { signal })),
   ]);
   if (sandbox.status === 'rejected' || volumes.status === 'rejected') {
-    await Promise.all(images.values());
+    await Promise.all([...images.values(), ...imageVolumes.values()]);
     throw sandbox.status === 'rejected' ? sandbox.reason : (volumes as PromiseRejectedResult).reason;
   }
 
@@ -106,6 +111,7 @@ export async function runPod(
     userNamespace,
     podIPs,
     volumes: volumes.value,
+    imageVolumes,
     hostsFile,
   };
 
@@ -214,16 +220,6 @@ async function writeHostsFile(services: PodServices, pod: Pod, podIPs: readonly 
   return await services.volumes.writeHostsFile(pod, text);
 }
 
-async function ensureImage(
-  services: PodServices,
-  pod: Pod,
-  start: ContainerStart,
-  config: PodSandboxConfig,
-  signal: AbortSignal,
-): Promise<LocalImage> {
-  return await services.images.ensureImage(pod, requireContainer(pod, start.containerName), config, signal);
-}
-
 /** Returns the id of the container to start. */
 async function ensureCreated(
   services: PodServices,
@@ -239,7 +235,9 @@ async function ensureCreated(
   signal.throwIfAborted();
   const { client, cache, recorder } = services;
   const container = requireContainer(pod, start.containerName);
-  const problem = runAsUserProblem(pod, container, image.value.user);
+  const problem =
+    runAsUserProblem(pod, container, image.value.user) ??
+    imageVolumeProblem(pod, [container], imageVolumeSupport(services.monitor.health));
   if (problem) throw new StepError('CreateContainerConfigError', problem);
   const config = await makeContainerConfig(services, pod, container, start, image.value, ground);
   await endPreviousInstances(services, pod, container.name);
@@ -298,13 +296,14 @@ async function makeContainerConfig(
   });
   await checkSeccompProfile(settings.seccompDirectory, localhostSeccompProfile(pod, container));
   const subPaths = containerSubPaths(container, envs);
+  const mounted = await withImageVolumes(container, ground.volumes, ground.imageVolumes);
   const terminationLog = await volumes.makeTerminationLog(pod, container, start.restartCount);
   const { namespace = '', name = '', uid = '' } = pod.metadata;
   await prepareContainerLog(settings.logDirectory, { namespace, name, uid }, container.name, start.restartCount);
-  const mounts = containerMounts(pod, container, ground.volumes, {
+  const mounts = containerMounts(pod, container, mounted, {
     hostsFile: ground.hostsFile,
     terminationLog,
-    subPaths: await volumes.mountSubPaths(pod, container, ground.volumes, subPaths),
+    subPaths: await volumes.mountSubPaths(pod, container, mounted, subPaths),
     recursiveReadOnlySupported: handlerFeatures(services.monitor.health, runtimeHandlerOf(services.store, pod) ?? '')
       .recursiveReadOnlyMounts,
   });
@@ -424,16 +423,5 @@ async function step<T>(reason: string, work: Promise<T>): Promise<T> {
     return await work;
   } catch (error) {
     throw new StepError(reason, messageOf(error), error);
-  }
-}
-
-type Settled<T> = { readonly value: T } | { readonly error: unknown };
-
-/** A promise that is awaited later must not be able to reject before. */
-async function settle<T>(work: Promise<T>): Promise<Settled<T>> {
-  try {
-    return { value: await work };
-  } catch (error) {
-    return { error };
   }
 }

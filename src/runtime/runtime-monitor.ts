@@ -41,6 +41,26 @@ export function handlerFeatures(health: RuntimeHealth, name: string): RuntimeHan
   return handlers.find((handler) => handler.name === name)?.features ?? none;
 }
 
+/** What a runtime makes of the volumes of images: nothing, only whole ones, or also those of which a part is mounted. */
+export type ImageVolumeSupport = 'none' | 'whole' | 'subPath';
+
+/** The versions, as major and minor number, since which runtimes mount images, and parts of them. */
+const imageVolumesSince: Readonly<Record<string, { whole: readonly number[]; subPath: readonly number[] }>> = {
+  containerd: { whole: [2, 1], subPath: [2, 2] },
+  'cri-o': { whole: [1, 31], subPath: [1, 33] },
+};
+
+/** What the runtime makes of the volumes of images. It does not tell, and ignores what it does not know. PURE. */
+export function imageVolumeSupport(health: RuntimeHealth): ImageVolumeSupport {
+  const since = health.state === 'up' ? imageVolumesSince[health.name] : undefined;
+  const version = health.state === 'up' ? /^v?(\d+)\.(\d+)/.exec(health.version) : undefined;
+  if (!since || !version) return 'none';
+  const isSince = ([major = 0, minor = 0]: readonly number[]) =>
+    Number(version[1]) > major || (Number(version[1]) === major && Number(version[2]) >= minor);
+  if (isSince(since.subPath)) return 'subPath';
+  return isSince(since.whole) ? 'whole' : 'none';
+}
+
 /** Why containers cannot be worked with at all, or undefined when they can. PURE. */
 export function runtimeProblem(health: RuntimeHealth): string | undefined {
   if (health.state === 'unknown') return 'container runtime was not asked yet';

@@ -2,8 +2,10 @@ import type { Container, Pod, VolumeMount } from '../api/pod.ts';
 
 /** A volume of a pod as it lies on the host. */
 export interface MountedVolume {
-  /** Absolute path of a file or directory. */
+  /** Absolute path of a file or directory; '' for the files of an image. */
   readonly hostPath: string;
+  /** The runtime's id of the image whose files it has: the runtime mounts them by itself, always read-only. */
+  readonly image?: string;
   /** The source itself allows no writing, whatever a container asks for. */
   readonly readOnly?: boolean;
   /** The daemon made it, so that its SELinux label may be changed; a path of the host keeps its label. */
@@ -21,6 +23,8 @@ export interface CriMount {
   readonly propagation: 'PRIVATE' | 'HOST_TO_CONTAINER' | 'BIDIRECTIONAL';
   readonly selinuxRelabel: boolean;
   readonly recursiveReadOnly: boolean;
+  readonly image?: { readonly image: string };
+  readonly imageSubPath?: string;
 }
 
 export interface ContainerMountFacts {
@@ -82,6 +86,7 @@ function volumeMount(mount: VolumeMount, index: number, volumes: MountedVolumes,
   if (!isPrepared) {
     throw new ContainerMountError('CreateContainerConfigError', `subPath of volume ${mount.name} was not prepared`);
   }
+  if (volume.image !== undefined) return imageMount(mount, volume.image, subPath);
   const readonly = (mount.readOnly ?? false) || (volume.readOnly ?? false);
   return {
     containerPath: absolutePath(mount.mountPath),
@@ -90,6 +95,19 @@ function volumeMount(mount: VolumeMount, index: number, volumes: MountedVolumes,
     propagation: propagationOf(mount),
     selinuxRelabel: volume.isManaged,
     recursiveReadOnly: readonly && isRecursiveReadOnly(mount, facts),
+  };
+}
+
+function imageMount(mount: VolumeMount, image: string, subPath: string | undefined): CriMount {
+  return {
+    containerPath: absolutePath(mount.mountPath),
+    hostPath: '',
+    image: { image },
+    ...(subPath === undefined ? {} : { imageSubPath: subPath }),
+    readonly: true,
+    propagation: 'PRIVATE',
+    selinuxRelabel: false,
+    recursiveReadOnly: false,
   };
 }
 

@@ -96,7 +96,8 @@ export class VolumeManager {
    * @throws VolumeSetUpError naming every volume that failed.
    */
   async mountPod(pod: Pod, options: { readonly signal?: AbortSignal } = {}): Promise<MountedVolumes> {
-    const volumes = pod.spec.volumes ?? [];
+    // The runtime mounts the files of images.
+    const volumes = (pod.spec.volumes ?? []).filter(({ image }) => !image);
     const results = await Promise.allSettled(volumes.map((volume) => this.#mountOrKeep(pod, volume, options.signal)));
     return collect(volumes, results, options.signal);
   }
@@ -140,6 +141,11 @@ export class VolumeManager {
       // Without its volume the container is refused anyway.
       const volume = volumes.get(name);
       if (!volume) continue;
+      if (volume.image !== undefined) {
+        // The runtime looks for it in the image.
+        mounted.set(index, subPath);
+        continue;
+      }
       const root = podDirectory(this.#options.podsDir, pod.metadata.uid);
       try {
         mounted.set(index, await mountSubPath(volume.hostPath, subPath, { root, path }, signal));

@@ -20,7 +20,8 @@ interface Image {
   pinned?: boolean;
   /** False: others have pulled or imported it. */
   isOurs?: boolean;
-  usedBy?: 'id' | 'digest' | 'tag';
+  /** A container, which tells so by one of its names, or the volume of a pod. */
+  usedBy?: 'id' | 'digest' | 'tag' | 'volume';
   cannotBeRemoved?: boolean;
 }
 
@@ -39,7 +40,8 @@ function setUp(images: Image[], change: Partial<ImageGcPolicy> = {}) {
     listContainers: async () =>
       world.images.flatMap(({ id, usedBy }) => {
         const names = { id, digest: `${id}@digest`, tag: `${id}:tag` };
-        return usedBy ? [{ imageRef: usedBy === 'tag' ? '' : names[usedBy], image: { image: names[usedBy] } }] : [];
+        if (!usedBy || usedBy === 'volume') return [];
+        return [{ imageRef: usedBy === 'tag' ? '' : names[usedBy], image: { image: names[usedBy] } }];
       }),
     removeImage: async (id: string) => {
       if (world.images.find((image) => image.id === id)?.cannotBeRemoved) {
@@ -47,6 +49,7 @@ function setUp(images: Image[], change: Partial<ImageGcPolicy> = {}) {
       }
       world.images = world.images.filter((image) => image.id !== id);
     },
+    imageStatus: async (name: string) => world.images.find(({ id }) => name === `${id}:tag`),
     imageFsInfo: async () => [{ fsId: { mountpoint: '/images' } }],
   };
   const collector = new ImageGarbageCollector({
@@ -64,6 +67,8 @@ function setUp(images: Image[], change: Partial<ImageGcPolicy> = {}) {
     clock: { now: () => world.nowMs, monotonicMs: () => world.nowMs },
     logger: pino({ level: 'silent' }),
     diskSpace: async () => ({ capacityBytes: 1000, availableBytes: world.availableBytes }),
+    volumeImages: () =>
+      world.images.flatMap(({ id, usedBy }) => (usedBy === 'volume' ? [`${id}:tag`, 'not-here:tag'] : [])),
     isRuntimeReady: () => world.isReady,
     onFreeDiskSpaceFailed: (message) => world.told.push(message),
   });
@@ -96,6 +101,7 @@ t.test('of a full disk only images go that are unused, not pinned, not young and
     { id: 'by-id', usedBy: 'id' },
     { id: 'by-digest', usedBy: 'digest' },
     { id: 'by-tag', usedBy: 'tag' },
+    { id: 'by-volume', usedBy: 'volume' },
     { id: 'pinned', pinned: true },
     { id: 'imported', isOurs: false },
     { id: 'unused' },
@@ -110,7 +116,7 @@ t.test('of a full disk only images go that are unused, not pinned, not young and
   world.images.push({ id: 'young' });
   collector.noteUse('noted');
   await collector.run();
-  t.same(left(), ['by-id', 'by-digest', 'by-tag', 'pinned', 'imported', 'stubborn', 'noted', 'young']);
+  t.same(left(), ['by-id', 'by-digest', 'by-tag', 'by-volume', 'pinned', 'imported', 'stubborn', 'noted', 'young']);
   t.match(world.told.at(-1), /Attempted to free 50 bytes, but only found 10 bytes eligible to free\.$/);
 });
 

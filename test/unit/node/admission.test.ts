@@ -1,6 +1,7 @@
 import t from 'tap';
-import type { Container, Pod, PodSpec } from '../../../src/api/pod.ts';
+import type { Container, Pod, PodSpec, VolumeMount } from '../../../src/api/pod.ts';
 import { type AdmissionNode, admit } from '../../../src/node/admission.ts';
+import type { ImageVolumeSupport } from '../../../src/runtime/runtime-monitor.ts';
 
 const node: AdmissionNode = {
   name: 'this-node',
@@ -11,7 +12,7 @@ const node: AdmissionNode = {
   kernelRelease: '6.1.0-18-amd64',
   allowedUnsafeSysctls: ['kernel.msg*', 'net.core.somaxconn'],
   runtimeHandler: '',
-  features: { supplementalGroupsPolicy: false, userNamespaces: false },
+  features: { supplementalGroupsPolicy: false, userNamespaces: false, imageVolumes: 'none' as const },
 };
 
 let count = 0;
@@ -234,6 +235,29 @@ t.test('user namespaces', async (t) => {
   const features = { ...node.features, userNamespaces: true };
   t.equal(admit(asking, [], { ...node, features }), undefined);
   t.equal(admit(pod({ hostUsers: true }), [], node), undefined);
+});
+
+t.test('volumes of images', async (t) => {
+  const verdict = (mount: Partial<VolumeMount>, imageVolumes: ImageVolumeSupport) => {
+    const volumeMounts = [
+      { name: 'data', mountPath: '/data', subPath: 'part' },
+      { name: 'files', mountPath: '/files', ...mount },
+    ];
+    const asking = pod({
+      containers: [container({ volumeMounts })],
+      volumes: [{ name: 'data' }, { name: 'files', image: { reference: 'one' } }],
+    });
+    return admit(asking, [], { ...node, features: { ...node.features, imageVolumes } });
+  };
+  t.match(verdict({}, 'none'), {
+    reason: 'PodFeatureUnsupported',
+    message: 'Pod was rejected: volume "files": the container runtime does not support volumes of images',
+  });
+  t.equal(verdict({}, 'whole'), undefined);
+  for (const mount of [{ subPath: 'bin' }, { subPathExpr: '$(DIR)' }]) {
+    t.match(verdict(mount, 'whole'), { message: /subPath of volume "files" in container "main": .*only as a whole$/ });
+    t.equal(verdict(mount, 'subPath'), undefined);
+  }
 });
 
 t.test('sysctls', async (t) => {

@@ -109,3 +109,21 @@ t.test('a part of a volume is mounted from where it was prepared, and from nowhe
   });
   t.match(only({ subPathExpr: '$(NONE)' }, { subPaths: new Map() }), { hostPath: '/pods/u/volumes/data' });
 });
+
+t.test('the files of an image are the runtime’s to mount, and read-only', async (t) => {
+  const withImage: MountedVolumes = new Map([['files', { hostPath: '', image: 'sha256:1', isManaged: false }]]);
+  const mounts = (mount: Partial<VolumeMount>, more = {}) =>
+    containerMounts(pod, container([{ name: 'files', mountPath: '/m', ...mount }]), withImage, more);
+  t.strictSame(mounts({ readOnly: false }), [
+    {
+      containerPath: '/m',
+      hostPath: '',
+      image: { image: 'sha256:1' },
+      readonly: true,
+      propagation: 'PRIVATE',
+      selinuxRelabel: false,
+      recursiveReadOnly: false,
+    },
+  ]);
+  t.match(mounts({ subPath: 'bin' }, { subPaths: new Map([[0, 'bin']]) }), [{ imageSubPath: 'bin' }]);
+});
