@@ -35,6 +35,8 @@ const keepers: readonly (readonly [module: RegExp, place: RegExp])[] = [
   [/^protobufjs$/, /^api\/decode\//],
   [/^ws$/, /^server\/streams\//],
   [/^node:sqlite$/, /^store\//],
+  // A client: for tests only.
+  [/^@kubernetes\//, /^$/],
   [/^node:worker_threads$/, /^(api\/decode|store|util)\//],
 ];
 
