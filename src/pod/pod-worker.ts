@@ -18,6 +18,7 @@ import { plan } from './plan.ts';
 import { withPresentTimes } from './present-times.ts';
 import { containerProblem, isInterruption, messageOf, podProblem, StepError } from './problems.ts';
 import { isResized, type ResizeProblem, withPresentResources } from './resize.ts';
+import { asksForRuntimeFeatures } from './runtime-features.ts';
 import type { PodServices } from './services.ts';
 import { statusOf } from './status.ts';
 import { statusEvents } from './status-events.ts';
@@ -184,9 +185,10 @@ export class PodWorker {
   }
 
   #admitted(): Pod | undefined {
-    const { services, getPod, admit } = this.#options;
+    const { services, getPod, isRuntimeUsable, admit } = this.#options;
     const pod = getPod();
     if (!pod || pod.status?.startTime || isEnding(pod) || pod.metadata.deletionTimestamp) return pod;
+    if (!isRuntimeUsable() && asksForRuntimeFeatures(pod)) return pod;
     const status = admit(pod);
     if (status.phase === 'Failed')
       services.recorder.event(pod, 'Warning', status.reason ?? 'Failed', status.message ?? '');

@@ -51,7 +51,7 @@ const pure: readonly RegExp[] = [
   /^pod\/(plan(-.*)?|actions|status|phase|conditions|containers|container-status|completion|termination-order|restart(-all)?|environment|instances|service-environment|resize)\.ts$/,
   /^server\/audit\/audit-event\.ts$/,
   /^server\/access\/(attributes|default-roles|escalation|impersonation|reviews|rules)\.ts$/,
-  /^pod\/(active-deadline|atomic-start|ephemeral-target|grace-period|node-shutdown-status|status-events|unfinished-start)\.ts$/,
+  /^pod\/(active-deadline|atomic-start|ephemeral-target|grace-period|node-shutdown-status|runtime-features|status-events|unfinished-start)\.ts$/,
   /^cgroups\/formulas\.ts$/,
   /^node\/(admission|shutdown-groups)\.ts$/,
   /^probes\/(evaluation|address|http-target|network-error|outcome|results)\.ts$/,

@@ -13,7 +13,7 @@ const robot = { name: 'robot', password: 'c4n4ry-right' };
 const runtime = await startContainerd({ version: wantedContainerd() });
 t.teardown(() => runtime.stop());
 const registry = new PrivateRegistry(runtime, [robot]);
-await registry.create(runtime, ['files/app:1']);
+await registry.create(runtime, ['files/app:1', 'files/unused:1']);
 t.teardown(() => registry.stop());
 const daemon = await startDaemon({ runtime });
 t.teardown(() => daemon.stop());
@@ -112,5 +112,34 @@ t.test('the image is got with the pod’s credentials; without them only what ne
   await daemon.createPod(pod('thief', { reference, pullPolicy: 'Never' }));
   const thief = await daemon.waitForExistingPod('thief', waitingFor('ErrImageNeverPull'));
   t.match(statusOf(thief, 'a').state?.waiting?.message, /files\/app:1" is not present with pull policy of Never/);
-  for (const name of ['allowed', 'thief']) await daemon.deletePod(name);
+  await daemon.deletePod('thief');
+});
+
+t.test('an image that a volume is of is not removed as unused', async (t) => {
+  if (!canMount) return;
+  const unused = registry.image('files/unused:1');
+  await daemon.createPod(pod('unused', { reference: unused }, {}, { imagePullSecrets: [{ name: 'right' }] }));
+  await daemon.waitForExistingPod('unused', isReady);
+  await daemon.deletePod('unused');
+  // Every disk is fuller than that.
+  daemon.writeConfig({ imageGCHighThresholdPercent: 1, imageGCLowThresholdPercent: 0, imageMinimumGCAge: '0s' });
+  await daemon.restart();
+  const isThere = async (image: string) => (await runtime.cri.call('ImageStatus', { image: { image } })).image !== null;
+  const isOfCollection = ({ reason }: Event) => reason === 'FreeDiskSpaceFailed';
+  await waitFor('the end of the collection', async () => (await events(daemon.root.name)).some(isOfCollection));
+  t.notOk(await isThere(unused));
+  t.ok(await isThere(reference), 'it is used');
+  await daemon.deletePod('allowed');
+});
+
+t.test('while the runtime is away a pod with such a volume waits for what it says', async (t) => {
+  if (!canMount) return;
+  await runtime.kill();
+  const readiness = async () => (await daemon.api.request('GET', '/readyz')).status;
+  await waitFor('the daemon to see it', async () => (await readiness()) !== 200);
+  await daemon.createPod(pod('early', { reference: IMAGE }));
+  await runtime.start();
+  const { status } = await daemon.waitForExistingPod('early', (seen) => isReady(seen) || isOver(seen));
+  t.equal(status?.phase, 'Running', status?.message ?? '');
+  await daemon.deletePod('early');
 });

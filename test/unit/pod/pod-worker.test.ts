@@ -10,10 +10,11 @@ import { NOW, observed, podWith, UID } from './fixtures.ts';
  * A worker whose pod can never get a cgroup, under a clock that stands still: what is held back stays so for ever.
  * `attempts` and `deletions` wait for as many calls.
  */
-function startWorker(t: Test, first: Pod) {
+function startWorker(t: Test, first: Pod, runtime = { isUsable: true }) {
   let pod = first;
   const attempts = counter();
   const deletions = counter();
+  const judgements: string[] = [];
   const services = {
     cache: { get: () => observed([], []) },
     monitor: { health: { state: 'unknown' } },
@@ -47,8 +48,11 @@ function startWorker(t: Test, first: Pod) {
     uid: UID,
     services: services as unknown as PodServices,
     getPod: () => pod,
-    isRuntimeUsable: () => true,
-    admit: () => ({}),
+    isRuntimeUsable: () => runtime.isUsable,
+    admit: () => {
+      judgements.push(runtime.isUsable ? 'usable' : 'away');
+      return { phase: 'Failed', startTime: new Date(NOW).toISOString() };
+    },
     onFinished: () => {},
   });
   worker.start();
@@ -57,7 +61,7 @@ function startWorker(t: Test, first: Pod) {
     pod = { ...pod, metadata: { ...pod.metadata, ...metadata }, spec: { ...pod.spec, ...spec } };
     worker.wake();
   };
-  return { worker, change, attempts, deletions };
+  return { worker, change, attempts, deletions, runtime, judgements };
 }
 
 /** Counts calls; `reaches` resolves when there were as many. */
@@ -103,4 +107,23 @@ t.test('a pod that was changed is tried again at once, one that was only looked 
   t.equal(attempts.count, 1, 'an ephemeral container changes nothing for the others');
   change({ generation: 3 }, { activeDeadlineSeconds: 1_000_000_000 });
   await attempts.reaches(2);
+});
+
+t.test('a pod that only the runtime can judge waits for the runtime', async (t) => {
+  const asking: [string, Partial<Pod['spec']>, boolean][] = [
+    ['nothing', {}, false],
+    ['a user namespace', { hostUsers: false }, true],
+    ['strict groups', { securityContext: { supplementalGroupsPolicy: 'Strict' } }, true],
+    ['the files of an image', { volumes: [{ name: 'files', image: { reference: 'one' } }] }, true],
+  ];
+  for (const [what, spec, waits] of asking) {
+    const { startTime, ...status } = podWith().status ?? {};
+    const { worker, runtime, judgements } = startWorker(t, { ...podWith(spec), status }, { isUsable: false });
+    for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate);
+    t.same(judgements, waits ? [] : ['away'], what);
+    runtime.isUsable = true;
+    worker.wake();
+    for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate);
+    t.same(judgements, waits ? ['usable'] : ['away'], what);
+  }
 });
