@@ -10,7 +10,7 @@ export type HookOutcome =
   /** The container ended before its hook did, or the daemon ends. */
   | { readonly kind: 'abandoned' };
 
-/** How the postStart hook of a running container stands. One that has none, or whose hook succeeded, is not listed. */
+/** How the postStart hook of a container stands. One that has none, or whose hook succeeded, is not listed. */
 export type PostStartState = { readonly kind: 'running' } | { readonly kind: 'failed'; readonly message: string };
 
 /** By container id. */
@@ -35,6 +35,7 @@ interface Run {
   readonly podUid: string;
   readonly hook: HookKind;
   readonly containerId: string;
+  readonly containerName: string;
   readonly abort: AbortController;
   readonly done: Promise<HookOutcome>;
   outcome: HookOutcome | undefined;
@@ -43,7 +44,8 @@ interface Run {
 /**
  * Runs the hooks of containers, each at most once in a daemon's life: who asks for a hook that runs, or has run, gets
  * that one's outcome. So a step for the pod that is given up and taken up again (the grace period became shorter, another
- * container changed) does not do a hook twice. What is known of a container goes with its end.
+ * container changed) does not do a hook twice. What is known of a container goes with its end, but for a postStart hook
+ * that failed: that the container never started is known until it is started again, or the pod is forgotten.
  */
 export class HookRunner {
   readonly #options: HookRunnerOptions;
@@ -72,7 +74,9 @@ export class HookRunner {
       if (hook === 'postStart') this.#options.onChange(podUid);
       return outcome;
     });
-    const run: Run = { podUid, hook, containerId: target.containerId, abort, done, outcome: undefined };
+    const { containerId, containerName } = target;
+    const run: Run = { podUid, hook, containerId, containerName, abort, done, outcome: undefined };
+    if (hook === 'postStart') this.#forget((old) => old.podUid === podUid && old.containerName === containerName);
     this.#runs.set(key, run);
     this.#forgetAtEnd(run);
     return done;
@@ -98,6 +102,11 @@ export class HookRunner {
       else if (run.outcome.kind === 'failed') states.set(run.containerId, run.outcome);
     }
     return states;
+  }
+
+  /** Forgets how the hooks of a pod went that is gone. */
+  forgetPod(podUid: string): void {
+    this.#forget((run) => run.podUid === podUid);
   }
 
   /** Resolves when no postStart hook of the pod runs any more. */
@@ -130,9 +139,15 @@ export class HookRunner {
     }
   }
 
+  /** Of hooks that are done. */
+  #forget(isMeant: (run: Run) => boolean): void {
+    for (const [key, run] of this.#runs) if (run.outcome && isMeant(run)) this.#runs.delete(key);
+  }
+
   #forgetAtEnd(run: Run): void {
     void this.#options.cache.whenEnded(run.containerId, run.abort.signal).then(() => {
-      this.#runs.delete(keyOf(run.hook, run.containerId));
+      const hasFailed = run.hook === 'postStart' && run.outcome?.kind === 'failed';
+      if (!hasFailed) this.#runs.delete(keyOf(run.hook, run.containerId));
       run.abort.abort();
       if (run.hook === 'postStart') this.#options.onChange(run.podUid);
     });

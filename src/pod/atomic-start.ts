@@ -1,4 +1,5 @@
 import type { Pod } from '../api/pod.ts';
+import type { PostStartStates } from '../hooks/hook-runner.ts';
 import type { ObservedPod } from '../runtime/observed.ts';
 import { instancesOf } from './instances.ts';
 import { ATOMIC_START_FAILED } from './phase.ts';
@@ -19,14 +20,17 @@ export type AtomicStart =
   | { readonly kind: 'failed'; readonly reason: string; readonly message: string };
 
 /** How far the common start of a pod's containers got. PURE. */
-export function atomicStart(pod: Pod, observed: ObservedPod, now: number): AtomicStart {
+export function atomicStart(pod: Pod, observed: ObservedPod, postStarts: PostStartStates, now: number): AtomicStart {
   if (pod.metadata.annotations?.[ATOMIC_START_ANNOTATION] !== 'true') return { kind: 'none' };
+  // What its containers do while they are stopped changes nothing.
+  const { reason, message = '' } = pod.status ?? {};
+  if (reason === ATOMIC_START_FAILED) return { kind: 'failed', reason, message };
   const isDone = pod.status?.conditions?.some((item) => item.type === ATOMIC_START_CONDITION && item.status === 'True');
   if (isDone) return { kind: 'done' };
-  const missing = pod.spec.containers.filter((container) => !hasStarted(observed, container.name));
+  const missing = pod.spec.containers.filter((container) => !hasStarted(observed, postStarts, container.name));
   if (missing.length === 0) return { kind: 'done' };
 
-  const init = (pod.spec.initContainers ?? []).filter((container) => !hasStarted(observed, container.name));
+  const init = (pod.spec.initContainers ?? []).filter((container) => !hasStarted(observed, postStarts, container.name));
   const hopeless = [...init, ...missing].find((container) => {
     const { latest } = instancesOf(observed, container.name);
     return latest?.state === 'EXITED' && !restartOf(pod, container, latest, 0);
@@ -44,9 +48,11 @@ export function atomicStart(pod: Pod, observed: ObservedPod, now: number): Atomi
   };
 }
 
-function hasStarted(observed: ObservedPod, name: string): boolean {
+/** The postStart hook belongs to the start: a container whose hook runs, or has failed, has not started. */
+function hasStarted(observed: ObservedPod, postStarts: PostStartStates, name: string): boolean {
   const { latest } = instancesOf(observed, name);
-  return latest?.state === 'RUNNING' || (latest?.state === 'EXITED' && latest.exitCode === 0);
+  if (!latest || postStarts.has(latest.id)) return false;
+  return latest.state === 'RUNNING' || (latest.state === 'EXITED' && latest.exitCode === 0);
 }
 
 function atomicStartGraceSeconds(pod: Pod): number {

@@ -35,7 +35,7 @@ export function conditionsOf(
     containersReady,
     // Of a pod that waits for a node the scheduler tells.
     ...(pod.spec.nodeName ? [{ type: 'PodScheduled', status: 'True' } as const] : []),
-    ...atomicStartState(pod, observed, now),
+    ...atomicStartState(pod, observed, facts, now),
     ...restartAllState(stored, restartAll),
     ...resizeConditions(pod, observed, facts),
   ];
@@ -108,8 +108,8 @@ function containersReadyState(phase: PodPhase, statuses: readonly ContainerStatu
   };
 }
 
-function atomicStartState(pod: Pod, observed: ObservedPod, now: number): ConditionState[] {
-  const state = atomicStart(pod, observed, now);
+function atomicStartState(pod: Pod, observed: ObservedPod, facts: PodFacts, now: number): ConditionState[] {
+  const state = atomicStart(pod, observed, facts.postStarts, now);
   const type = ATOMIC_START_CONDITION;
   switch (state.kind) {
     case 'none':

@@ -63,12 +63,13 @@ export async function releaseResources(
  * object that is gone means that nothing of the pod is left.
  */
 export async function finishDeletion(services: PodServices, pod: Pod): Promise<void> {
-  const { volumes, cgroups, images, settings, store } = services;
+  const { volumes, cgroups, hooks, images, settings, store } = services;
   const { uid = '', namespace = '', name = '' } = pod.metadata;
   await volumes.unmountPod(uid);
   await cgroups.removePod(uid);
   await removePodLogs(settings, { uid, namespace, name });
   images.forgetPod(uid);
+  hooks.forgetPod(uid);
   store.delete(podKind, namespace, name, { uid });
   await store.flushed();
 }

@@ -36,7 +36,7 @@ export interface PlanSettings {
  */
 export function planRun(pod: Pod, seen: ObservedPod, facts: PodFacts, settings: PlanSettings, now: number): Plan {
   const observed = withoutUnfinishedStarts(pod, facts, seen);
-  const atomic = atomicStart(pod, observed, now);
+  const atomic = atomicStart(pod, observed, facts.postStarts, now);
   if (atomic.kind === 'failed') return act([{ kind: 'failPod', reason: atomic.reason, message: atomic.message }]);
   const deadlineMs = activeDeadlineMs(pod);
   if (deadlineMs !== undefined && deadlineMs <= now) {

@@ -436,8 +436,9 @@ export class PodWorker {
   }
 
   #hasFailedToStart(pod: Pod): boolean {
+    const { hooks, clock } = this.#options.services;
     const observed = withoutUnfinishedStarts(pod, this.#facts, this.#observed());
-    return atomicStart(pod, observed, this.#options.services.clock.now()).kind === 'failed';
+    return atomicStart(pod, observed, hooks.postStarts(this.#options.uid), clock.now()).kind === 'failed';
   }
 
   #isPastDeadline(pod: Pod): boolean {

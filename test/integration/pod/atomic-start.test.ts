@@ -73,6 +73,20 @@ const failing: readonly { name: string; containers: NamedContainer[]; spec?: Par
     },
     { name: 'stalled-image', containers: [stalled], message: /did not start within 4 s: \[stalled\]/ },
     {
+      name: 'slow-hook',
+      containers: [
+        { name: 'bad', command: shell(''), lifecycle: { postStart: { exec: { command: ['sleep', '1000'] } } } },
+      ],
+      message: /did not start within 4 s: \[bad\]/,
+    },
+    {
+      name: 'failed-hook',
+      // It ends well when it is told to: still it has not started.
+      containers: [{ name: 'bad', command: shell(''), lifecycle: { postStart: { exec: { command: ['false'] } } } }],
+      spec: { restartPolicy: 'Never' },
+      message: /container bad failed and is not restarted/,
+    },
+    {
       name: 'crashes',
       containers: [{ name: 'bad', command: ['false'] }, stalled],
       spec: { restartPolicy: 'Never' },

@@ -58,7 +58,7 @@ t.test('the end of a container ends its hook, and what is known of it', async (t
   t.strictSame(failures, []);
 });
 
-t.test('how the postStart hooks of a pod stand is known until their containers end', async (t) => {
+t.test('how the postStart hooks of a pod stand is known, that one failed also after the end', async (t) => {
   const { runner, reports, changes, commands, end } = makeRunner();
   runner.expectPostStart('u', 'c1');
   t.same([...runner.postStarts('u')], [['c1', { kind: 'running' }]], 'also before the container runs');
@@ -71,12 +71,21 @@ t.test('how the postStart hooks of a pod stand is known until their containers e
   t.match([...runner.postStarts('u')], [['c1', { kind: 'failed', message: /exited with 1/ }]]);
   end('c1');
   await new Promise(setImmediate);
-  t.same([...runner.postStarts('u')], []);
+  t.match([...runner.postStarts('u')], [['c1', { kind: 'failed' }]], 'it never started');
   t.strictSame(changes, ['u', 'u']);
   const again = runner.run('postStart', 'u', exec, { ...target, containerId: 'c2' }, reports);
+  t.same([...runner.postStarts('u')], [['c2', { kind: 'running' }]], 'until it is started again');
   commands[1]?.finish(0);
   t.same(await again, { kind: 'succeeded' });
   t.same([...runner.postStarts('u')], [], 'one that succeeded is as none');
+  const third = runner.run('postStart', 'u', exec, { ...target, containerId: 'c3' }, reports);
+  commands[2]?.finish(1);
+  await third;
+  end('c3');
+  runner.forgetPod('other');
+  t.equal(runner.postStarts('u').size, 1);
+  runner.forgetPod('u');
+  t.equal(runner.postStarts('u').size, 0, 'or the pod is gone');
 });
 
 t.test('when the daemon ends, so do the hooks', async (t) => {

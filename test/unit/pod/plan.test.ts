@@ -1,5 +1,6 @@
 import t from 'tap';
 import type { Pod } from '../../../src/api/pod.ts';
+import type { PostStartState } from '../../../src/hooks/hook-runner.ts';
 import type { PodFacts } from '../../../src/pod/facts.ts';
 import { plan } from '../../../src/pod/plan.ts';
 import type { ObservedPod } from '../../../src/runtime/observed.ts';
@@ -348,6 +349,19 @@ t.test('containers that must start together', async (t) => {
   const late = podWith({}, { startTime: '2025-12-31T23:58:00Z' }, { annotations });
   t.same(actionsOf(late, half, problem).actions, ['fail AtomicStartFailed'], 'then the pod fails');
   t.same(actionsOf(late, observed([sandbox()], running)).actions, [], 'unless all of them run');
+  const hook = (state: PostStartState) => factsWith({ postStarts: new Map([['b0', state]]) });
+  t.same(
+    actionsOf(late, observed([sandbox()], running), hook({ kind: 'running' })).actions,
+    ['fail AtomicStartFailed'],
+    'one whose hook still runs has not started',
+  );
+  const clean = observed([sandbox()], [container('a'), ended('b', 0)]);
+  t.same(actionsOf(podWith({ restartPolicy: 'OnFailure' }, late.status, { annotations }), clean).actions, []);
+  t.same(
+    actionsOf(late, clean, hook({ kind: 'failed', message: '' })).actions,
+    ['fail AtomicStartFailed'],
+    'nor one whose hook failed, however it ended',
+  );
   const once = podWith(
     {},
     { ...late.status, conditions: [{ type: 'mini-kubelet.io/AtomicStart', status: 'True' }] },

@@ -27,7 +27,7 @@ function startWorker(t: Test, first: Pod, runtime = { isUsable: true }) {
     },
     volumes: { unmountPod: async () => {} },
     images: { forgetPod: () => {} },
-    hooks: { postStarts: () => new Map() },
+    hooks: { postStarts: () => new Map(), forgetPod: () => {} },
     recorder: { event: () => {} },
     probes: { sync: () => new Map(), forget: () => {} },
     store: {
