@@ -24,6 +24,8 @@ export interface ImageGarbageCollectorOptions {
 
 /** As a kubelet's ImageGCPeriod. */
 const PERIOD_MS = 5 * 60_000;
+/** A disk that stays too full is told of so often: as long as an event is kept by default. */
+const TELL_AGAIN_MS = 60 * 60_000;
 
 interface Seen {
   readonly firstSeenMs: number;
@@ -38,6 +40,8 @@ interface Seen {
 export class ImageGarbageCollector {
   readonly #options: ImageGarbageCollectorOptions;
   readonly #seen = new Map<string, Seen>();
+  /** When it was told that not enough could be removed; undefined when it could. Monotonic. */
+  #failureToldAtMs: number | undefined;
   #timer: NodeJS.Timeout | undefined;
   #work: Promise<unknown> = Promise.resolve();
 
@@ -71,14 +75,12 @@ export class ImageGarbageCollector {
       const outdated = outdatedImages(unused, policy, clock.monotonicMs());
       await this.#remove(outdated, Number.POSITIVE_INFINITY, 'age');
       const wanted = bytesToFree(policy, await this.#diskSpace());
-      if (wanted === 0) return;
       const freed = await this.#free(
         unused.filter((image) => !outdated.includes(image)),
         wanted,
       );
-      if (freed >= wanted) return;
-      const message = `Failed to garbage collect required amount of images. Attempted to free ${wanted} bytes, but only found ${freed} bytes eligible to free.`;
-      this.#options.onFreeDiskSpaceFailed(message);
+      if (freed >= wanted) this.#failureToldAtMs = undefined;
+      else this.#tellFailure(wanted, freed);
     });
   }
 
@@ -90,6 +92,15 @@ export class ImageGarbageCollector {
    */
   async collect(bytes: number): Promise<number> {
     return await this.#inTurn(async () => await this.#free(await this.#unusedImages(), bytes));
+  }
+
+  /** The disk may be full of what is not the daemon's to remove, for weeks: each run would tell of other numbers of bytes. */
+  #tellFailure(wanted: number, freed: number): void {
+    const now = this.#options.clock.monotonicMs();
+    if (this.#failureToldAtMs !== undefined && now - this.#failureToldAtMs < TELL_AGAIN_MS) return;
+    this.#failureToldAtMs = now;
+    const message = `Failed to garbage collect required amount of images. Attempted to free ${wanted} bytes, but only found ${freed} bytes eligible to free.`;
+    this.#options.onFreeDiskSpaceFailed(message);
   }
 
   #runInBackground(): void {
