@@ -28,6 +28,7 @@ import { NodeLease } from './node/node-lease.ts';
 import { NodeStatusManager } from './node/node-status.ts';
 import { Scheduler } from './node/scheduler.ts';
 import { Arrivals } from './pod/arrivals.ts';
+import { reportForbiddenPods } from './pod/forbidden-pods.ts';
 import type { Orphans } from './pod/orphans.ts';
 import { PodApi } from './pod/pod-api.ts';
 import type { PodManager } from './pod/pod-manager.ts';
@@ -221,6 +222,7 @@ class MiniKubelet implements Daemon {
     });
     this.#decoder.start();
     this.#recorder.start();
+    reportForbiddenPods({ store: this.#store, recorder: this.#recorder, logger: this.#logger });
     this.#machine = await readMachine(this.#config);
     this.#cache = new PodCache({
       client: this.#client,

@@ -64,6 +64,13 @@ t.test('a namespace says what its pods may be', async (t) => {
     const operations = [{ op: 'replace', path: '/spec/containers/0/image', value: `${DEMO_IMAGE}0` }];
     t.equal((await patch(operations, 'application/json-patch+json')).status, 403);
     t.equal((await patch({ metadata: { labels: { a: 'b' } } }, 'application/merge-patch+json')).status, 200);
+    const looksIn = { name: 'looks-in', image: DEMO_IMAGE, securityContext: { privileged: true } };
+    const debugging = await daemon.api.request('PATCH', '/api/v1/namespaces/strict/pods/good/ephemeralcontainers', {
+      body: { spec: { ephemeralContainers: [looksIn] } },
+      headers: { 'content-type': 'application/strategic-merge-patch+json' },
+    });
+    t.equal(debugging.status, 403);
+    t.match(debugging.text, 'privileged');
   });
 });
 
@@ -78,6 +85,18 @@ t.test('who tightens a namespace is told of the pods in it, which go on', async 
   t.match(labelled.stderr, 'Warning: free: host namespaces');
   await daemon.restart('SIGKILL');
   t.ok(isReady(await daemon.getPod('free')));
+  const told = await waitFor('the event', async () => {
+    const { items } = await daemon.api.expectOk<{ items: Event[] }>('GET', '/api/v1/events');
+    return items.find(
+      ({ reason, involvedObject }) => reason === 'PodSecurityViolation' && involvedObject.name === 'free',
+    );
+  });
+  const words = 'violates PodSecurity "baseline:latest": host namespaces (hostNetwork=true)';
+  t.match(told, { type: 'Warning', message: `The pod goes on, but ${words}` });
+  t.match(
+    daemon.log(),
+    /"pod":"default\/free","reason":"violates PodSecurity .*a pod goes on that would not be let in/,
+  );
   t.equal((await create('default', hosty('late'))).status, 403, 'after a restart as well');
 });
 
@@ -86,7 +105,7 @@ t.test('a manifest in the directory is no way around', async (t) => {
   writeFileSync(file, JSON.stringify(hosty('static')));
   const told = await waitFor('the event', async () => {
     const { items } = await daemon.api.expectOk<{ items: Event[] }>('GET', '/api/v1/events');
-    return items.find(({ message }) => message?.includes('violates PodSecurity'));
+    return items.find(({ reason }) => reason === 'InvalidManifest');
   });
   t.match(told.message, 'violates PodSecurity "baseline:latest": host namespaces (hostNetwork=true)');
   const name = `static-${daemon.root.name}`;
