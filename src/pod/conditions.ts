@@ -3,8 +3,9 @@ import type { ObservedPod } from '../runtime/observed.ts';
 import { ATOMIC_START_CONDITION, atomicStart } from './atomic-start.ts';
 import { roleOf } from './containers.ts';
 import type { PodFacts } from './facts.ts';
-import { usableSandbox } from './instances.ts';
-import { type ContainerStatuses, endOf, type PodPhase } from './phase.ts';
+import { STOPPING_CONDITION } from './grace-period.ts';
+import { isAlive, usableSandbox } from './instances.ts';
+import { type ContainerStatuses, endOf, isEnding, type PodPhase } from './phase.ts';
 import { RESIZE_IN_PROGRESS, RESIZE_PENDING, resizeConditions } from './resize.ts';
 import type { RestartAll } from './restart-all.ts';
 import { rfc3339 } from './times.ts';
@@ -21,6 +22,7 @@ export function conditionsOf(
   phase: PodPhase,
   statuses: ContainerStatuses,
   restartAll: RestartAll | undefined,
+  isOver: boolean,
   facts: PodFacts,
   now: number,
 ): PodCondition[] {
@@ -37,11 +39,13 @@ export function conditionsOf(
     ...(pod.spec.nodeName ? [{ type: 'PodScheduled', status: 'True' } as const] : []),
     ...atomicStartState(pod, observed, facts, now),
     ...restartAllState(stored, restartAll),
+    ...stoppingState(pod, observed, isOver),
     ...resizeConditions(pod, observed, facts),
   ];
-  // Those of a change of resources go with it.
+  // Those of a change of resources go with it, and that of stopping with the end.
   const types = new Set([
     'Ready',
+    STOPPING_CONDITION,
     RESIZE_PENDING,
     RESIZE_IN_PROGRESS,
     ...[...beforeReady, ...afterReady].map((condition) => condition.type),
@@ -106,6 +110,14 @@ function containersReadyState(phase: PodPhase, statuses: readonly ContainerStatu
     reason: 'ContainersNotReady',
     message: `containers with unready status: [${unready.join(' ')}]`,
   };
+}
+
+/** Of a pod that is being deleted its metadata tell, unless it was stopping before. */
+function stoppingState(pod: Pod, observed: ObservedPod, isOver: boolean): ConditionState[] {
+  const wasStopping = pod.status?.conditions?.some((condition) => condition.type === STOPPING_CONDITION) ?? false;
+  const isTold = isOver && observed.containers.some(isAlive) && (wasStopping || !pod.metadata.deletionTimestamp);
+  const reason = (isEnding(pod) && pod.status?.reason) || 'PodCompleted';
+  return isTold ? [{ type: STOPPING_CONDITION, status: 'True', reason }] : [];
 }
 
 function atomicStartState(pod: Pod, observed: ObservedPod, facts: PodFacts, now: number): ConditionState[] {

@@ -49,7 +49,7 @@ export function statusOf(
     phase,
     ...(explanation ? { reason: explanation.reason } : {}),
     ...(explanation?.message ? { message: explanation.message } : {}),
-    conditions: conditionsOf(pod, observed, phase, statuses, restartAll, facts, now),
+    conditions: conditionsOf(pod, observed, phase, statuses, restartAll, isOver, facts, now),
     ...(settings.hostIPs[0] ? { hostIP: settings.hostIPs[0], hostIPs: settings.hostIPs.map((ip) => ({ ip })) } : {}),
     ...(ips[0] ? { podIP: ips[0], podIPs: ips.map((ip) => ({ ip })) } : {}),
     ...(statuses.init.length > 0 ? { initContainerStatuses: statuses.init } : {}),

@@ -1,7 +1,7 @@
 // kill -9 of the daemon in the middle of each call to the runtime that brings a pod up or down. All calls are held up at
 // once, each for a pod of its own, so that one crash meets every step.
 import t from 'tap';
-import { isReady } from '../pod/pods.ts';
+import { DEMO_IMAGE, isOver, isReady, statusOf } from '../pod/pods.ts';
 import { startContainerd, wantedContainerd } from '../support/containerd.ts';
 import { startDaemon } from '../support/daemon.ts';
 import { takeSnapshot } from '../support/leaks.ts';
@@ -144,14 +144,21 @@ t.test('killed at every step of a deletion', async (t) => {
 });
 
 t.test('the grace period goes on where it was when the daemon was killed', async (t) => {
-  const graceSeconds = 8;
-  const spec = { terminationGracePeriodSeconds: graceSeconds };
+  const graceSeconds = 12;
   const command = ['sh', '-c', "trap 'echo TERM' TERM; while :; do sleep 1; echo tick; done"];
+  const spec = { terminationGracePeriodSeconds: graceSeconds };
   await daemon.createPod(singleManifest('stubborn', spec, { command }));
   const pod = await daemon.waitForExistingPod('stubborn', isReady);
   const id = containerId(pod, 'a');
+  // One that has done its work, but for a sidecar.
+  const sidecar = { name: 'sidecar', image: DEMO_IMAGE, command, restartPolicy: 'Always' as const };
+  const worker = { ...spec, initContainers: [sidecar], restartPolicy: 'Never' as const };
+  await daemon.createPod(singleManifest('worked', worker, { command: ['sleep', '1'] }));
+  const isTold = async (name: string, container: string) =>
+    (await daemon.containerLog(name, container)).includes('TERM\n');
+  await waitFor('the sidecar to be told', () => isTold('worked', 'sidecar'));
   // Its answer is kept back, so that the container is still there to tell when it died.
-  proxy.inject('StopPodSandbox', '1*hold');
+  proxy.inject('StopPodSandbox', '2*hold');
   const askedAtMs = Date.now();
   await requestDelete('stubborn');
   // Far enough into the grace period to tell whether it begins anew.
@@ -160,15 +167,31 @@ t.test('the grace period goes on where it was when the daemon was killed', async
   );
   await daemon.kill9();
   await daemon.start();
-  await waitFor('the container to be dead', () => proxy.heldCalls > 0, 30_000);
+  await waitFor('the containers to be dead', () => proxy.heldCalls > 1, 40_000);
   const { status } = await runtime.cri.call('ContainerStatus', { containerId: id });
   const graceMs = Number(BigInt(status?.finishedAt ?? 0) / 1_000_000n) - askedAtMs;
   t.comment(`killed after ${graceMs} ms of ${graceSeconds} s`);
   t.equal(status?.exitCode, 137);
   t.ok(graceMs >= graceSeconds * 1000, 'it had its whole grace period');
   t.ok(graceMs < graceSeconds * 1000 + 5000, 'which did not begin anew');
+
+  const worked = await daemon.waitForExistingPod('worked', isOver);
+  t.match(worked.status, { phase: 'Succeeded' });
+  t.notOk(
+    worked.status?.conditions?.some(({ type }) => type === 'mini-kubelet.io/Stopping'),
+    'it is over',
+  );
+  const [work, service] = ['a', 'sidecar'].map((name) =>
+    Date.parse(statusOf(worked, name).state?.terminated?.finishedAt ?? ''),
+  );
+  const sidecarMs = (service ?? Number.NaN) - (work ?? Number.NaN);
+  t.comment(`the sidecar was killed after about ${sidecarMs} ms`);
+  // Both ends are told in whole seconds.
+  t.ok(sidecarMs >= (graceSeconds - 1) * 1000, 'the sidecar had it as well');
+  t.ok(sidecarMs < graceSeconds * 1000 + 5000, 'and did not begin anew');
   proxy.clear();
   await daemon.waitForPod('stubborn', (seen) => seen === undefined);
+  await daemon.deletePod('worked');
   t.same(await leaksButShims(baseline, { runtime, daemon }), []);
 });
 

@@ -28,6 +28,18 @@ t.test('the grace period runs on while nobody watches', async (t) => {
   t.equal(graceSecondsLeft(pod, NOW + 60_000), 0);
 });
 
+t.test('so does that of a pod that ends by itself, and a deletion makes it no longer', async (t) => {
+  const lastTransitionTime = new Date(NOW).toISOString();
+  const conditions = [{ type: 'mini-kubelet.io/Stopping', status: 'True' as const, lastTransitionTime }];
+  const pod = podWith({}, { conditions });
+  t.equal(graceSecondsLeft(pod, NOW), 30);
+  t.equal(graceSecondsLeft(pod, NOW + 999), 30, 'it may have begun at the end of its second');
+  t.equal(graceSecondsLeft(pod, NOW + 11_000), 20);
+  t.equal(graceSecondsLeft(pod, NOW + 60_000), 0);
+  t.equal(graceSecondsLeft(markForDeletion(pod, 60, NOW + 11_000), NOW + 11_000), 20);
+  t.equal(graceSecondsLeft(markForDeletion(pod, 5, NOW + 11_000), NOW + 11_000), 5);
+});
+
 t.test('a grace period of 0 counts as one second, from the request on', async (t) => {
   const pod = markForDeletion(podWith(), 0, NOW);
   t.equal(graceSecondsLeft(pod, NOW), 1);

@@ -3,7 +3,7 @@ import type { Pod, PodCondition, PodStatus } from '../../../src/api/pod.ts';
 import type { PodFacts } from '../../../src/pod/facts.ts';
 import { statusOf } from '../../../src/pod/status.ts';
 import type { ObservedPod } from '../../../src/runtime/observed.ts';
-import { container, ended, factsWith, NOW, observed, podWith, sandbox } from './fixtures.ts';
+import { container, ended, factsWith, initContainers, NOW, observed, podWith, sandbox } from './fixtures.ts';
 
 function status(
   pod: Pod,
@@ -268,4 +268,24 @@ t.test('a pod with readiness gates is Ready when the conditions that they name a
 t.test('a host network pod has the addresses of the node', async (t) => {
   const actual = status(podWith({ hostNetwork: true }), observed([sandbox({ hostNetwork: true, ips: [] })], []));
   t.equal(actual.podIP, '192.0.2.1');
+});
+
+t.test('a pod that ends by itself tells since when, as long as one of its containers runs', async (t) => {
+  const type = 'mini-kubelet.io/Stopping';
+  const since = (of: PodStatus) => of.conditions?.find((item) => item.type === type)?.lastTransitionTime;
+  const stopping = observed([sandbox()], [container('s'), ended('a', 0), ended('b', 0)]);
+  const pod = (status: PodStatus = {}, metadata: Partial<Pod['metadata']> = {}) =>
+    podWith({ restartPolicy: 'Never', initContainers: initContainers?.slice(0, 1) }, status, metadata);
+  const first = status(pod(), stopping);
+  t.same(condition(first, type), { status: 'True', reason: 'PodCompleted', message: undefined });
+  t.equal(since(first), '2026-01-01T00:00:00Z');
+  const conditions: PodCondition[] = [{ type, status: 'True', lastTransitionTime: '2025-12-31T23:59:50Z' }];
+  t.equal(since(status(pod({ conditions }), stopping)), '2025-12-31T23:59:50Z', 'its beginning stays');
+  const deleted = { deletionTimestamp: '2026-01-01T00:00:20Z' };
+  t.equal(since(status(pod({ conditions }, deleted), stopping)), '2025-12-31T23:59:50Z', 'also when it is deleted');
+  t.equal(since(status(pod({}, deleted), stopping)), undefined, 'of one that is deleted that tells enough');
+  t.equal(since(status(pod({ reason: 'Evicted' }), both)), '2026-01-01T00:00:00Z', 'or was given up');
+  const over = observed([sandbox()], [ended('s', 0), ended('a', 0), ended('b', 0)]);
+  t.equal(since(status(pod({ conditions }), over)), undefined, 'it has ended');
+  t.equal(since(status(podWith({}, { conditions }), both)), undefined, 'it runs');
 });
