@@ -34,7 +34,10 @@ const codes: Readonly<Record<string, [code: number, text: string]>> = {
   ERR_HTTP_REQUEST_TIMEOUT: [408, 'Request Timeout'],
 };
 
-/** What is not even HTTP gets a Status too. */
+/** A client that was told what is wrong has so long to read it and go. */
+const lingerMs = 1_000;
+
+/** What is not even HTTP gets a Status too. The connection ends then, also when the client does not go by itself. */
 export function answerClientErrors(server: Server): void {
   server.on('clientError', (error: Error & { code?: string }, socket) => {
     if (!socket.writable || error.code === 'ECONNRESET') {
@@ -55,5 +58,6 @@ export function answerClientErrors(server: Server): void {
     socket.end(
       `HTTP/1.1 ${code} ${text}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
     );
+    setTimeout(() => socket.destroy(), lingerMs).unref();
   });
 }

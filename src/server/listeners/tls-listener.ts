@@ -38,6 +38,8 @@ export async function listenOnTls(
   );
   limitConnections(server, limit);
   answerClientErrors(server);
+  // Without a handshake nobody can be answered, and a connection that waits to be would never end.
+  server.on('tlsClientError', (_error, socket) => socket.destroy());
   answerUpgrades(server, onRequest);
   server.listen(address.port, address.host);
   try {
