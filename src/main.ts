@@ -8,6 +8,7 @@ import { printSettings } from './config/print.ts';
 import { ConfigError } from './config/problem.ts';
 import type { Settings } from './config/settings.ts';
 import type { Daemon } from './daemon.ts';
+import { keepCompiledCode } from './util/compile-cache.ts';
 import type { Logger } from './util/log.ts';
 import { SystemdNotifier } from './util/sd-notify.ts';
 
@@ -73,6 +74,7 @@ async function runDaemon(config: Config, settings: Settings): Promise<number> {
   for (const error of errors) logger.fatal(error);
   if (errors.length > 0) return exitCodes.failure;
 
+  keepCompiledCode(config.stateDirectory, import.meta.filename);
   // Loaded only now, because the other commands need none of it.
   const { createDaemon } = await import('./daemon.ts');
   const daemon = createDaemon(config, logger, {
