@@ -93,7 +93,7 @@ export class Store {
     this.#keyPath = options.keyPath ?? join(dirname(options.path), secretKeysFile);
     this.#logger = options.logger;
     this.#bootId = options.bootId ?? readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-    this.#historyLimits = options.history ?? { maxChanges: 5_000, maxLength: 8 * 1024 * 1024 };
+    this.#historyLimits = options.history ?? { maxChanges: 5_000, maxLength: 3 * 1024 * 1024 };
     this.#reserve = new Reserve(`${options.path}.reserve`, options.reserveBytes ?? defaultReserveBytes);
     this.#db = new ObjectDatabase(options.path, options.maxBytes ?? 2 ** 30);
   }
