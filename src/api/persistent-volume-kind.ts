@@ -12,6 +12,7 @@ import {
 import { checkDnsSubdomain } from './formats.ts';
 import type { KindDefinition, TableColumn } from './kind.ts';
 import { addProblems, validateObjectMeta, validateObjectMetaUpdate } from './meta-validation.ts';
+import { validateNfsAddress, validateNfsMountOptions } from './nfs.ts';
 import {
   otherVolumeSources,
   type PersistentVolume,
@@ -200,15 +201,17 @@ function validateSource(spec: PersistentVolumeSpec, errors: ErrorSink): void {
 
 function validateSupport(spec: PersistentVolumeSpec): FieldError[] {
   const errors = new FieldErrors();
-  for (const name of ['nfs', ...otherVolumeSources] as const) {
-    if (spec[name]) errors.push(forbidden(`spec.${name}`, later));
-  }
+  for (const name of otherVolumeSources) if (spec[name]) errors.push(forbidden(`spec.${name}`, later));
   if (spec.volumeMode === 'Block') errors.push(forbidden('spec.volumeMode', `${later}: only Filesystem`));
   if (spec.volumeAttributesClassName) errors.push(forbidden('spec.volumeAttributesClassName', later));
   if (spec.persistentVolumeReclaimPolicy === 'Recycle') {
     errors.push(forbidden('spec.persistentVolumeReclaimPolicy', `${later}: Retain or Delete`));
   }
-  if (spec.mountOptions?.length) errors.push(forbidden('spec.mountOptions', later));
+  const { mountOptions = [] } = spec;
+  if (spec.nfs) {
+    validateNfsAddress(spec.nfs, 'spec.nfs', errors);
+    validateNfsMountOptions(mountOptions, 'spec.mountOptions', errors);
+  } else if (mountOptions.length > 0) errors.push(forbidden('spec.mountOptions', 'only volumes of nfs have options'));
   for (const name of ['hostPath', 'local'] as const) {
     const path = spec[name]?.path;
     if (path === undefined) continue;

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { type ErrorSink, type FieldError, FieldErrors, forbidden, invalid } from './field-error.ts';
+import { validateNfsAddress } from './nfs.ts';
 import type { Pod } from './pod.ts';
 import { allContainers } from './pod-validation/annotations.ts';
 import { isExtendedResource } from './pod-validation/resources.ts';
@@ -41,6 +42,7 @@ const volumeSources = [
   'persistentVolumeClaim',
   'ephemeral',
   'image',
+  'nfs',
 ];
 const projections = ['configMap', 'secret', 'downwardAPI', 'serviceAccountToken'];
 
@@ -198,7 +200,8 @@ function validateTexts({ spec }: Pod, errors: ErrorSink): void {
     const detail = 'must have letters, digits, blanks and -_.,:/ only';
     errors.push(invalid(`spec.securityContext.sysctls[${index}].value`, value, detail));
   }
-  for (const [index, { hostPath }] of (spec.volumes ?? []).entries()) {
+  for (const [index, { hostPath, nfs }] of (spec.volumes ?? []).entries()) {
+    if (nfs) validateNfsAddress(nfs, `spec.volumes[${index}].nfs`, errors);
     if (!hostPath) continue;
     check(hostPath.path, `spec.volumes[${index}].hostPath.path`);
     if (!hostPath.path.startsWith('/')) {

@@ -109,10 +109,18 @@ export async function bindMountAt(
 /**
  * Unmounts what is mounted on one component of an open directory. Never lazily: a busy mount is an error. Without helpers
  * such as umount.nfs, which would ask a server that may be gone.
+ *
+ * @param force gives up what a server was asked and has not answered, also for others that have the same mounted.
  */
-export async function unmountAt(parent: FileHandle, name: string): Promise<void> {
-  const args = ['--no-canonicalize', '--internal-only', pathElsewhere(parent, name)];
+export async function unmountAt(parent: FileHandle, name: string, force = false): Promise<void> {
+  const options = ['--no-canonicalize', '--internal-only', ...(force ? ['--force'] : [])];
+  const args = [...options, pathElsewhere(parent, name)];
   await run('umount', args, { timeoutMs: 30_000 });
+}
+
+/** Whether a server has the files. */
+export function isRemote({ fsType }: Mount): boolean {
+  return fsType === 'nfs' || fsType === 'nfs4';
 }
 
 /** A path that means the same in another process as long as the handle is open here. */

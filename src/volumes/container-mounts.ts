@@ -8,6 +8,8 @@ export interface MountedVolume {
   readonly image?: string;
   /** The source itself allows no writing, whatever a container asks for. */
   readonly readOnly?: boolean;
+  /** A server has it, which may not answer: the daemon itself looks at nothing in it before it has. */
+  readonly isRemote?: boolean;
   /** The daemon made it, so that its SELinux label may be changed; a path of the host keeps its label. */
   readonly isManaged: boolean;
 }

@@ -18,6 +18,8 @@ export const OWN_DIRECTORY_MODE = 0o700;
 export const HOSTS_FILE = 'etc-hosts';
 export const CONTAINERS = 'containers';
 export const SUB_PATHS = 'volume-subpaths';
+/** In the directory of volumes: the only ones that wait for somebody else when they are looked at. */
+export const NFS_VOLUMES = 'kubernetes.io~nfs';
 const VOLUMES = 'volumes';
 const EMPTY_DIRS = `${VOLUMES}/kubernetes.io~empty-dir`;
 

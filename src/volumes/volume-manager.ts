@@ -2,11 +2,12 @@ import { constants } from 'node:fs';
 import { mkdir, open, readdir, realpath } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Container, Pod, Volume } from '../api/pod.ts';
+import type { Container, NFSVolumeSource, Pod, Volume } from '../api/pod.ts';
 import type { IdMapping } from '../runtime/sandbox-config.ts';
 import type { Clock } from '../util/clock.ts';
+import { ExecError } from '../util/exec.ts';
 import type { Logger } from '../util/log.ts';
-import { type Mount, mountsBeneath, readMounts, unmountAt } from '../util/mounts.ts';
+import { isRemote, type Mount, mountsBeneath, readMounts, unmountAt } from '../util/mounts.ts';
 import { MountPointError, removeTree } from '../util/remove-tree.ts';
 import { errorCode, O_PATH, openBeneath, openTrustedDirectory } from '../util/safe-fs.ts';
 import { hasContent } from './atomic-writer.ts';
@@ -17,6 +18,7 @@ import { fsGroupOf } from './fs-group.ts';
 import { checkHostPath } from './host-path.ts';
 import { hugePageSizes } from './huge-pages.ts';
 import { mountLocalVolume } from './local-volume.ts';
+import { checkNfsAnswers, mountNfsVolume } from './nfs-volume.ts';
 import { PayloadError, type PayloadFacts } from './payload.ts';
 import { mountPayloadVolume, type PayloadVolume, payloadVolumeOf, payloadVolumePath } from './payload-volume.ts';
 import {
@@ -148,6 +150,7 @@ export class VolumeManager {
       }
       const root = podDirectory(this.#options.podsDir, pod.metadata.uid);
       try {
+        if (volume.isRemote) await checkNfsAnswers(volume.hostPath, signal);
         mounted.set(index, await mountSubPath(volume.hostPath, subPath, { root, path }, signal));
       } catch (error) {
         const what = `volumeMount ${JSON.stringify(name)} of container ${JSON.stringify(container.name)}`;
@@ -272,8 +275,9 @@ export class VolumeManager {
 
   async #mount(pod: Pod, volume: Volume, signal: AbortSignal | undefined): Promise<MountedVolume> {
     signal?.throwIfAborted();
-    const { name, emptyDir, hostPath, persistentVolumeClaim, ephemeral, ...others } = volume;
+    const { name, emptyDir, hostPath, nfs, persistentVolumeClaim, ephemeral, ...others } = volume;
     if (hostPath) return { hostPath: await checkHostPath(hostPath), isManaged: false };
+    if (nfs) return await this.#mountNfs(pod, name, nfs, [], signal);
     if (persistentVolumeClaim || ephemeral) return await this.#mountClaimed(pod, volume, signal);
     const payloadVolume = payloadVolumeOf(pod, volume);
     if (payloadVolume) return await this.#mountPayload(pod, payloadVolume, signal);
@@ -305,7 +309,26 @@ export class VolumeManager {
       const hostPath = await mountLocalVolume(spec.local.path, place, fsGroup, signal);
       return { hostPath, isManaged: true, readOnly };
     }
+    if (spec.nfs) {
+      const source = readOnly ? { ...spec.nfs, readOnly } : spec.nfs;
+      return await this.#mountNfs(pod, volume.name, source, spec.mountOptions ?? [], signal);
+    }
     throw new Error('a persistent volume of this kind is not supported');
+  }
+
+  /** As with a kubelet the files keep their groups: they are the server's. */
+  async #mountNfs(
+    pod: Pod,
+    name: string,
+    source: NFSVolumeSource,
+    mountOptions: readonly string[],
+    signal: AbortSignal | undefined,
+  ): Promise<MountedVolume> {
+    const volumesDir = volumesDirectory(this.#options.podsDir, pod.metadata.uid);
+    await mkdir(volumesDir, { recursive: true, mode: OWN_DIRECTORY_MODE });
+    const place = { volumesDir, name: pathComponent(name) };
+    const hostPath = await mountNfsVolume(source, mountOptions, place, signal);
+    return { hostPath, isManaged: false, readOnly: source.readOnly ?? false, isRemote: true };
   }
 
   async #mountPayload(pod: Pod, volume: PayloadVolume, signal: AbortSignal | undefined): Promise<MountedVolume> {
@@ -330,13 +353,16 @@ export class VolumeManager {
         ? await openTrustedDirectory(podsDir)
         : await openBeneath(podsDir, parentPath, O_PATH | constants.O_DIRECTORY);
     try {
+      let isForced = false;
       for (const delayMs of [...UNMOUNT_RETRY_DELAYS_MS, undefined]) {
         try {
-          await unmountAt(parent, basename(mount.mountPoint));
+          await unmountAt(parent, basename(mount.mountPoint), isForced);
           this.#options.logger.debug({ path: mount.mountPoint }, 'unmounted');
           return;
         } catch (error) {
           if (!(await readMounts()).some(({ id }) => id === mount.id)) return;
+          // It ran into its deadline: the server does not take what is still to be written.
+          isForced = isRemote(mount) && error instanceof ExecError && error.exitCode === undefined;
           if (delayMs === undefined) throw new VolumeBusyError(mount.mountPoint, { cause: error });
           await sleep(delayMs);
         }

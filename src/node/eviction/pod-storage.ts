@@ -9,6 +9,7 @@ import {
   CONTAINERS,
   emptyDirsDirectory,
   HOSTS_FILE,
+  NFS_VOLUMES,
   podDirectory,
   volumesDirectory,
 } from '../../volumes/pod-directory.ts';
@@ -43,7 +44,9 @@ export async function measurePodStorage(
   const logs = join(logDirectory, podLogDirectoryName({ uid, name, namespace }));
   const containerLogs = (await namesIn(logs)).map((container) => ({ container, path: join(logs, container) }));
   // Each counts for the first that leads to it: what is left of `volumes` is no emptyDir.
-  const others = [volumesDirectory(podsDir, uid), join(own, CONTAINERS), join(own, HOSTS_FILE)];
+  const volumes = volumesDirectory(podsDir, uid);
+  const kinds = (await namesIn(volumes)).filter((kind) => kind !== NFS_VOLUMES).map((kind) => join(volumes, kind));
+  const others = [...kinds, join(own, CONTAINERS), join(own, HOSTS_FILE)];
   const paths = [...emptyDirs.map(({ path }) => path), ...containerLogs.map(({ path }) => path), ...others];
   const usage = await diskUsage(paths, signal ? { signal } : {});
   const bytesOf = (path: string) => usage.get(path)?.bytes ?? 0;

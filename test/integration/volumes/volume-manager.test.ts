@@ -142,7 +142,7 @@ t.test('every volume that fails is named, and the others are made', async (t) =>
     { name: 'absent', hostPath: { path: join(base, 'absent'), type: 'Directory' } },
     { name: 'huge', emptyDir: { medium: 'HugePages' } },
     { name: 'tape', emptyDir: { medium: 'Tape' } },
-    { name: 'strange', nfs: { server: 'x', path: '/' } },
+    { name: 'strange', glusterfs: { endpoints: 'x', path: 'y' } },
   ]);
   const error = await newManager()
     .mountPod(pod)
@@ -156,7 +156,7 @@ t.test('every volume that fails is named, and the others are made', async (t) =>
       `^MountVolume\\.SetUp failed for volume "absent" : hostPath type check failed: ${base}/absent is not a directory.*` +
         'volume "huge" : medium HugePages: .* requests no huge pages.*' +
         'volume "tape" : emptyDir medium "Tape" is not supported.*' +
-        'volume "strange" : volumes of type nfs are not supported$',
+        'volume "strange" : volumes of type glusterfs are not supported$',
     ),
   });
   t.ok(existsSync(join(directoryOf(pod), 'volumes/kubernetes.io~empty-dir/good')));

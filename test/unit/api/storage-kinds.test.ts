@@ -118,7 +118,6 @@ t.test('volumes: defaults, validation, table', async (t) => {
   t.same(refused({ storageClassName: 'A' }), ['FieldValueInvalid spec.storageClassName']);
   for (const [field, spec] of Object.entries({
     csi: { hostPath: undefined, csi: { driver: 'x' } },
-    nfs: { hostPath: undefined, nfs: { server: 'x', path: '/' } },
     volumeMode: { volumeMode: 'Block' },
     persistentVolumeReclaimPolicy: { persistentVolumeReclaimPolicy: 'Recycle' },
     mountOptions: { mountOptions: ['ro'] },
@@ -127,6 +126,38 @@ t.test('volumes: defaults, validation, table', async (t) => {
     t.same(refused(spec), [`FieldValueForbidden spec.${field}`], 'not here');
   }
   t.same(refused({ hostPath: { path: 'data' } }), ['FieldValueInvalid spec.hostPath.path']);
+});
+
+t.test('what is said of an NFS volume reaches mount(8) as it is meant, or is refused', async (t) => {
+  const nfs = (server: string, path: string, mountOptions: string[] = []) =>
+    shown(persistentVolumeKind.validateCreate(volume({ hostPath: undefined, nfs: { server, path }, mountOptions })));
+  for (const server of ['nas', 'nas.example.com', 'nas.example.com.', '10.0.0.1', 'fd00::1', 'my_nas']) {
+    t.same(nfs(server, '/srv/data, with $(blanks)'), [], server);
+  }
+  for (const server of ['-o', '--bind', 'a:b', 'a,b', 'a b', 'a/b', 'a\n', '[fd00::1]', '.']) {
+    t.same(nfs(server, '/srv'), ['FieldValueInvalid spec.nfs.server'], server);
+  }
+  for (const path of ['/a\nb', '/a\0', '/\u0085']) t.same(nfs('nas', path), ['FieldValueInvalid spec.nfs.path'], path);
+  t.same(nfs('nas', 'srv'), ['FieldValueInvalid spec.nfs.path']);
+  t.same(nfs('nas', '/srv', ['vers=4.1,soft', ' timeo=30', 'v4.2', 'sec=krb5:sys', 'nosuid', 'ro']), []);
+  for (const option of [
+    'bg',
+    'bind',
+    'loop',
+    'remount',
+    'x-mount.mkdir',
+    'soft=1',
+    'vers',
+    'user',
+    'constructor',
+    'v5',
+  ]) {
+    t.same(nfs('nas', '/srv', ['hard', option]), ['FieldValueNotSupported spec.mountOptions[1]'], option);
+  }
+  t.same(nfs('nas', '/srv', ['']), ['FieldValueRequired spec.mountOptions[0]']);
+  for (const option of ['sec=a b', 'context="a,b"', 'sec=a\nb']) {
+    t.not(nfs('nas', '/srv', [option]).length, 0, option);
+  }
 });
 
 t.test('where a volume lies does not change', async (t) => {
