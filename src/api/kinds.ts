@@ -1,5 +1,6 @@
 import { configMapKind as configMap } from './config-map-kind.ts';
 import { endpointSliceKind as endpointSlice } from './endpoint-slice-kind.ts';
+import { endpointsKind as endpoints } from './endpoints-kind.ts';
 import { eventKind as event } from './event-kind.ts';
 import { eventV1Kind as eventV1 } from './events-v1-kind.ts';
 import type { KindDefinition } from './kind.ts';
@@ -33,6 +34,7 @@ export const serviceAccountKind = serviceAccount;
 export const runtimeClassKind = runtimeClass;
 export const serviceKind = service;
 export const endpointSliceKind = endpointSlice;
+export const endpointsKind = endpoints;
 export const priorityClassKind = priorityClass;
 export const leaseKind = lease;
 export const eventV1Kind = eventV1;
@@ -55,6 +57,7 @@ export function kindsFor(options: PodKindOptions): readonly KindDefinition<KubeO
     runtimeClass,
     service,
     endpointSlice,
+    endpoints,
     priorityClass,
     lease,
     eventV1,

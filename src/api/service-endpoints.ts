@@ -1,5 +1,6 @@
 import { isIPv6 } from 'node:net';
 import type { Endpoint, EndpointPort, EndpointSlice } from './endpoint-slice.ts';
+import type { EndpointAddress, EndpointSubset } from './endpoints.ts';
 import type { Pod } from './pod.ts';
 import type { Service, ServicePort } from './service.ts';
 
@@ -16,6 +17,14 @@ export const SERVICE_NAME_LABEL = 'kubernetes.io/service-name';
 export const MANAGED_BY_LABEL = 'endpointslice.kubernetes.io/managed-by';
 /** Tells clients that the service has no address of its own. */
 export const HEADLESS_LABEL = 'service.kubernetes.io/headless';
+
+/** The same of Endpoints, which are called as their service. */
+export const ENDPOINTS_MANAGED_BY_LABEL = 'endpoints.kubernetes.io/managed-by';
+export const ENDPOINTS_MANAGER = 'endpoint-controller';
+/** Says that there are more pods than are told. */
+export const OVER_CAPACITY_ANNOTATION = 'endpoints.kubernetes.io/over-capacity';
+
+const MAX_ADDRESSES = 1_000;
 
 /** As Kubernetes' controller by default. */
 const MAX_ENDPOINTS_PER_SLICE = 100;
@@ -47,6 +56,72 @@ export function serviceSlices({ metadata, spec }: Service, pods: readonly Pod[])
       chunks(endpoints).map((chunk): SliceContent => ({ addressType, ports, endpoints: chunk })),
     );
   });
+}
+
+/**
+ * The same as Endpoints of core/v1 tell it: of the service's first family of addresses, without pods that are being deleted,
+ * and no more than a thousand, those that are ready first. PURE.
+ */
+export function endpointSubsets(
+  spec: Service['spec'],
+  slices: readonly SliceContent[],
+): { subsets: EndpointSubset[]; isTruncated: boolean } {
+  const family = spec.ipFamilies?.[0] === 'IPv6' ? 'IPv6' : 'IPv4';
+  const told = slices.filter(({ addressType, ports }) => {
+    // A pod has none of the ports by the names that the service gives.
+    const hasPorts = ports.length > 0 || (spec.ports ?? []).length === 0;
+    return addressType === family && hasPorts;
+  });
+  const isReady = ({ conditions }: Endpoint) => conditions?.ready === true;
+  const isNotReady = (endpoint: Endpoint) => !isReady(endpoint) && endpoint.conditions?.terminating !== true;
+  const count = (which: (endpoint: Endpoint) => boolean) =>
+    told.reduce((sum, { endpoints }) => sum + endpoints.filter(which).length, 0);
+  let readyLeft = MAX_ADDRESSES;
+  let notReadyLeft = Math.max(0, MAX_ADDRESSES - count(isReady));
+  const subsets = new Map<string, Required<Pick<EndpointSubset, 'addresses' | 'notReadyAddresses' | 'ports'>>>();
+  for (const { ports, endpoints } of told) {
+    const key = JSON.stringify(ports);
+    const subset = subsets.get(key) ?? { addresses: [], notReadyAddresses: [], ports: subsetPorts(ports) };
+    subsets.set(key, subset);
+    const ready = endpoints.filter(isReady).slice(0, readyLeft);
+    const notReady = endpoints.filter(isNotReady).slice(0, notReadyLeft);
+    readyLeft -= ready.length;
+    notReadyLeft -= notReady.length;
+    subset.addresses.push(...ready.map(addressOf));
+    subset.notReadyAddresses.push(...notReady.map(addressOf));
+  }
+  return {
+    subsets: [...subsets.values()]
+      .filter(({ addresses, notReadyAddresses }) => addresses.length + notReadyAddresses.length > 0)
+      .map(withoutEmptyLists),
+    isTruncated: count(isReady) + count(isNotReady) > MAX_ADDRESSES,
+  };
+}
+
+function subsetPorts(ports: readonly EndpointPort[]): NonNullable<EndpointSubset['ports']> {
+  return ports.map(({ name, port = 0, protocol, appProtocol }) => ({
+    ...(name ? { name } : {}),
+    port,
+    ...(protocol === undefined ? {} : { protocol }),
+    ...(appProtocol === undefined ? {} : { appProtocol }),
+  }));
+}
+
+function addressOf({ addresses: [ip = ''], hostname, nodeName, targetRef }: Endpoint): EndpointAddress {
+  return {
+    ip,
+    ...(hostname === undefined ? {} : { hostname }),
+    ...(nodeName === undefined ? {} : { nodeName }),
+    ...(targetRef === undefined ? {} : { targetRef }),
+  };
+}
+
+function withoutEmptyLists({ addresses = [], notReadyAddresses = [], ports = [] }: EndpointSubset): EndpointSubset {
+  return {
+    ...(addresses.length > 0 ? { addresses } : {}),
+    ...(notReadyAddresses.length > 0 ? { notReadyAddresses } : {}),
+    ...(ports.length > 0 ? { ports } : {}),
+  };
 }
 
 /** Whether a slice is one that the daemon writes for the service. */

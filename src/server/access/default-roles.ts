@@ -38,7 +38,10 @@ const view: readonly PolicyRule[] = [
   on('', readVerbs, 'namespaces', 'resourcequotas/status'),
   on('discovery.k8s.io', readVerbs, 'endpointslices'),
   on('policy', readVerbs, 'poddisruptionbudgets', 'poddisruptionbudgets/status'),
-  on('networking.k8s.io', readVerbs, 'networkpolicies'),
+  on('networking.k8s.io', readVerbs, 'ingresses', 'networkpolicies'),
+  on('', readVerbs, 'replicationcontrollers'),
+  on('apps', readVerbs, 'daemonsets', 'deployments', 'replicasets', 'statefulsets'),
+  on('batch', readVerbs, 'cronjobs', 'jobs'),
 ];
 
 const edit: readonly PolicyRule[] = [

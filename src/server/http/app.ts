@@ -1,4 +1,5 @@
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { absentKinds } from '../../api/absent-kinds.ts';
 import { forbidden, StatusError, tooManyRequests } from '../../api/status-error.ts';
 import { API_AUDIENCE, type ServiceAccountTokens } from '../../tokens/service-account-tokens.ts';
 import type { RouteAccess } from '../access/attributes.ts';
@@ -19,6 +20,7 @@ import { isLongRunning, requestMetrics } from './metrics.ts';
 import { registerMetricsApiRoutes } from './metrics-api-routes.ts';
 import { registerObjectRoutes } from './object-routes.ts';
 import { handlePodLog } from './pod-log-handler.ts';
+import { registerReadRoutes } from './read-routes.ts';
 import { sendStatus } from './reply.ts';
 import { registerReviewRoutes } from './review-routes.ts';
 import { streamHandlers } from './stream-handlers.ts';
@@ -108,6 +110,7 @@ export function buildApp(options: AppOptions): FastifyInstance {
   registerKubeletRoutes(app, options, options);
   registerKubeletStreams(app, options);
   registerMetricsApiRoutes(app, options, options.usage);
+  for (const kind of absentKinds) registerReadRoutes(app, options, kind, async () => []);
   registerObjectRoutes(app, options, {
     ...streamHandlers(options),
     'serviceaccounts/token': { POST: (...args) => handleTokenRequest(options, ...args) },

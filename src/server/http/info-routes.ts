@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { absentKinds } from '../../api/absent-kinds.ts';
 import { metricsKinds } from '../../api/metrics-kinds.ts';
 import { reviewKinds } from '../../api/reviews.ts';
 import { notAcceptable } from '../../api/status-error.ts';
@@ -26,7 +27,7 @@ const discoveryVersions = ['v2', 'v2beta1'];
 
 /** What the server is and serves: discovery, OpenAPI, version. */
 export function registerInfoRoutes(app: FastifyInstance, kinds: readonly AnyKind[], info: ServerInfo): void {
-  registerDiscovery(app, [...kinds, ...reviewKinds, ...metricsKinds], info);
+  registerDiscovery(app, [...kinds, ...reviewKinds, ...metricsKinds, ...absentKinds], info);
   registerOpenApi(app, kinds, info);
   const version = {
     major: kubernetes.major,

@@ -1,11 +1,16 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { EndpointSlice } from '../../api/endpoint-slice.ts';
-import { endpointSliceKind, namespaceKind, podKind, serviceKind } from '../../api/kinds.ts';
+import type { Endpoints } from '../../api/endpoints.ts';
+import { endpointSliceKind, endpointsKind, namespaceKind, podKind, serviceKind } from '../../api/kinds.ts';
 import { headless, type Service } from '../../api/service.ts';
 import {
+  ENDPOINTS_MANAGED_BY_LABEL,
+  ENDPOINTS_MANAGER,
+  endpointSubsets,
   HEADLESS_LABEL,
   isSliceOf,
   MANAGED_BY_LABEL,
+  OVER_CAPACITY_ANNOTATION,
   SERVICE_NAME_LABEL,
   SLICE_MANAGER,
   type SliceContent,
@@ -24,7 +29,7 @@ export interface ServiceEndpointsOptions {
 /** Changes of so long are brought into the slices together: starting a pod changes its status a few times. */
 const GATHER_MS = 20;
 
-/** Keeps the EndpointSlices of services with a selector as their pods are. What somebody changes of them is brought back. */
+/** Keeps the EndpointSlices and Endpoints of services with a selector as their pods are. What somebody changes of them is brought back. */
 export class ServiceEndpoints {
   readonly #options: ServiceEndpointsOptions;
   readonly #stale = new Set<string>();
@@ -74,8 +79,10 @@ export class ServiceEndpoints {
       for (const service of services) {
         const wanted = serviceSlices(service, pods);
         if (wanted) this.#write(service, wanted);
+        if (wanted) this.#writeEndpoints(service, wanted);
       }
       this.#removeOf(namespace, new Set(services.map(({ metadata }) => metadata.name)));
+      this.#removeEndpoints(namespace, new Set(services.filter(hasSelector).map(({ metadata }) => metadata.name)));
     } catch (error) {
       // A full disk: the next change leads here again.
       logger.error({ err: error, namespace }, 'the endpoints of services could not be stored');
@@ -107,6 +114,55 @@ export class ServiceEndpoints {
     }
   }
 
+  #writeEndpoints(service: Service, slices: readonly SliceContent[]): void {
+    const { store } = this.#options;
+    const { namespace, name } = service.metadata;
+    const wanted = this.#endpointsOf(service, slices);
+    if (!store.get(endpointsKind, namespace, name)) {
+      store.create(endpointsKind, wanted, { durable: false });
+      return;
+    }
+    const mutate = ({ metadata: { uid, creationTimestamp } }: Endpoints): Endpoints => ({
+      ...wanted,
+      metadata: { ...wanted.metadata, uid, creationTimestamp },
+    });
+    store.update(endpointsKind, namespace, name, mutate, { durable: false });
+  }
+
+  #endpointsOf({ metadata, spec }: Service, slices: readonly SliceContent[]): Endpoints {
+    const { namespace, name, labels } = metadata;
+    const { subsets, isTruncated } = endpointSubsets(spec, slices);
+    return {
+      apiVersion: 'v1',
+      kind: 'Endpoints',
+      metadata: {
+        name,
+        namespace,
+        uid: randomUUID(),
+        creationTimestamp: this.#now(),
+        labels: {
+          ...labels,
+          [ENDPOINTS_MANAGED_BY_LABEL]: ENDPOINTS_MANAGER,
+          ...(spec.clusterIP === headless ? { [HEADLESS_LABEL]: '' } : {}),
+        },
+        ...(isTruncated ? { annotations: { [OVER_CAPACITY_ANNOTATION]: 'truncated' } } : {}),
+      },
+      ...(subsets.length > 0 ? { subsets } : {}),
+    };
+  }
+
+  /** Of services that are gone, or have no selector. */
+  #removeEndpoints(namespace: string, services: ReadonlySet<string>): void {
+    const { store } = this.#options;
+    for (const { metadata } of store.list(endpointsKind, { namespace }).items) {
+      if (!services.has(metadata.name)) store.delete(endpointsKind, namespace, metadata.name, {}, { durable: false });
+    }
+  }
+
+  #now(): string {
+    return new Date(this.#options.clock.now()).toISOString().replace(/\.\d+Z$/, 'Z');
+  }
+
   /** The same content, or the same part of it, always has the same name. */
   #sliceOf(service: Service, content: SliceContent, all: readonly SliceContent[]): EndpointSlice {
     const { namespace, name, uid } = service.metadata;
@@ -120,7 +176,7 @@ export class ServiceEndpoints {
         name: `${name}-${suffix}`,
         namespace,
         uid: randomUUID(),
-        creationTimestamp: new Date(this.#options.clock.now()).toISOString().replace(/\.\d+Z$/, 'Z'),
+        creationTimestamp: this.#now(),
         labels: {
           ...service.metadata.labels,
           [SERVICE_NAME_LABEL]: name,
@@ -149,4 +205,8 @@ export class ServiceEndpoints {
       store.delete(endpointSliceKind, namespace, slice.metadata.name, {}, { durable: false });
     }
   }
+}
+
+function hasSelector({ spec }: Service): boolean {
+  return Object.keys(spec.selector ?? {}).length > 0;
 }

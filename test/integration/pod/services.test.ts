@@ -50,6 +50,9 @@ t.test('a service tells where its pods are, and containers where it is', async (
     return found === '' ? undefined : found;
   });
   t.equal(ip, running.status?.podIP);
+  await waitFor('the same as Endpoints', async () =>
+    new RegExp(`web +${ip}:8080 `).test(await ok(['get', 'endpoints', 'web'])),
+  );
   for (const suite of ['sid', 'trixie'] as const) {
     t.match(await ok(['describe', 'service', 'web'], suite), new RegExp(`Endpoints: +${ip}:8080`));
   }
@@ -77,5 +80,47 @@ t.test('a service tells where its pods are, and containers where it is', async (
   await ok(['delete', 'pod', 'web']);
   await waitFor('the endpoint to go', async () => (await ok(addresses('web'))).trim() === '');
   await ok(['delete', 'service', 'web', 'none-web']);
+  await waitFor(
+    'the Endpoints to go',
+    async () => !/web/.test((await ok(['get', 'ep', '-o', 'name'])).replace('exposed', '')),
+  );
   await waitFor('the slices to go', async () => !(await ok(['get', 'endpointslices', '-o', 'name'])).includes('/web-'));
+});
+
+for (const suite of ['sid', 'trixie'] as const) {
+  t.test(`kubectl of ${suite} removes what is not among the manifests any more`, async (t) => {
+    const apply = async (...items: object[]) => {
+      const args = ['apply', '--prune', '-l', `app=pruned-${suite}`, '-f', '-'];
+      const input = JSON.stringify({ apiVersion: 'v1', kind: 'List', items });
+      const { exitCode, stdout, stderr } = await kubectl(daemon.kubeconfig, args, { suite, input });
+      t.equal(exitCode, 0, stderr);
+      return stdout;
+    };
+    const metadata = (name: string) => ({ name: `${name}-${suite}`, labels: { app: `pruned-${suite}` } });
+    const kept = { apiVersion: 'v1', kind: 'ConfigMap', metadata: metadata('kept') };
+    const gone = [
+      { apiVersion: 'v1', kind: 'ConfigMap', metadata: metadata('gone') },
+      {
+        apiVersion: 'v1',
+        kind: 'Service',
+        metadata: metadata('gone'),
+        spec: { ports: [{ port: 1 }], clusterIP: 'None' },
+      },
+    ];
+    await apply(kept, ...gone);
+    const pruned = await apply(kept);
+    t.match(pruned, `configmap/kept-${suite} unchanged`);
+    for (const what of ['configmap', 'service']) t.match(pruned, `${what}/gone-${suite} pruned`);
+    t.equal(pruned.split('\n').filter((line) => line.endsWith(' pruned')).length, gone.length, 'nothing else');
+  });
+}
+
+t.test('controllers are not there, and whoever makes one is told', async (t) => {
+  t.match(await ok(['get', 'deployments,replicasets,jobs', '-A']), 'No resources found');
+  for (const suite of ['sid', 'trixie'] as const) {
+    const args = ['create', 'deployment', 'web', '--image=busybox'];
+    const { exitCode, stderr } = await kubectl(daemon.kubeconfig, args, { suite });
+    t.not(exitCode, 0);
+    t.match(stderr, 'create is not supported on resources of kind "deployments.apps"');
+  }
 });

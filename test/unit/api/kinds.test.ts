@@ -22,6 +22,7 @@ t.test('kinds are found by their path', async (t) => {
       ['runtimeclasses', false],
       ['services', 'svc', true],
       ['endpointslices', true],
+      ['endpoints', 'ep', true],
       ['priorityclasses', 'pc', false],
       ['leases', true],
       ['events', 'ev', true],

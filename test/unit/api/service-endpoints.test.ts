@@ -1,7 +1,7 @@
 import t from 'tap';
 import type { Pod } from '../../../src/api/pod.ts';
 import type { Service } from '../../../src/api/service.ts';
-import { serviceSlices } from '../../../src/api/service-endpoints.ts';
+import { endpointSubsets, serviceSlices } from '../../../src/api/service-endpoints.ts';
 
 function service(spec: Partial<Service['spec']> = {}): Service {
   return {
@@ -110,4 +110,45 @@ t.test('a slice has a hundred pods at the most', async (t) => {
     serviceSlices(service(), pods)?.map((slice) => slice.endpoints.length),
     [100, 100, 50],
   );
+});
+
+const subsets = (pods: Pod[], spec: Partial<Service['spec']> = {}) => {
+  const of = service(spec);
+  return endpointSubsets(of.spec, serviceSlices(of, pods) ?? []);
+};
+
+t.test('the same pods as Endpoints: by their ports, ready and not ready, without those that go', async (t) => {
+  const pods = [
+    pod(),
+    pod({ name: 'b', ip: '10.0.0.2', ready: false }),
+    pod({ name: 'c', ip: '10.0.0.3', deleted: true }),
+    pod({ name: 'd', ip: 'fd00::1' }),
+  ];
+  const target = (name: string) => ({ kind: 'Pod', namespace: 'default', name, uid: name });
+  t.same(subsets(pods), {
+    subsets: [
+      {
+        addresses: [{ ip: '10.0.0.1', nodeName: 'node', targetRef: target('a') }],
+        notReadyAddresses: [{ ip: '10.0.0.2', nodeName: 'node', targetRef: target('b') }],
+        ports: [{ port: 8080, protocol: 'TCP' }],
+      },
+    ],
+    isTruncated: false,
+  });
+  t.same(subsets([]), { subsets: [], isTruncated: false });
+  t.match(subsets([pod()], { ports: [] }).subsets, [{ addresses: [{ ip: '10.0.0.1' }] }], 'a service without ports');
+  t.same(subsets([pod()], { ports: [{ port: 1, targetPort: 'http' }] }).subsets, [], 'a pod without the port');
+});
+
+t.test('a thousand addresses are told, those of pods that are ready first', async (t) => {
+  const many = (count: number, ready: boolean) =>
+    Array.from({ length: count }, (_, i) =>
+      pod({ name: `p${i}`, ip: `10.${ready ? 1 : 2}.${i >> 8}.${i & 255}`, ready }),
+    );
+  const { subsets: told, isTruncated } = subsets([...many(700, false), ...many(600, true)]);
+  t.same(
+    told.map(({ addresses, notReadyAddresses }) => [addresses?.length, notReadyAddresses?.length]),
+    [[600, 400]],
+  );
+  t.equal(isTruncated, true);
 });

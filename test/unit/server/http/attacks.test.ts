@@ -215,7 +215,7 @@ t.test('wrong paths and methods are told apart', async (t) => {
   for (const path of [
     '/',
     '/api/v2',
-    '/api/v1/replicationcontrollers',
+    '/api/v1/podtemplates',
     '/api/v1/namespaces/default/pods/x/exec',
     '/logs/',
     '/checkpoint/a/b/c',
