@@ -4,6 +4,7 @@ import type { Config } from './config/config.ts';
 import { serverUrl } from './server/pki/server-url.ts';
 import { userKubeconfig } from './server/pki/user-certificate.ts';
 import { createUserToken, listUserTokens, revokeUserToken, userTokensIn } from './server/pki/user-tokens.ts';
+import { printable } from './util/printable.ts';
 import { writeFileAtomic } from './util/private-file.ts';
 
 interface Output {
@@ -41,12 +42,12 @@ export async function runIdentityCommand(command: Command, config: Config, outpu
         const end = Date.parse(expires) > now ? expires : `${expires} (expired)`;
         return [id, user, groups.join(','), created, end];
       });
-      stdout.write(table([['ID', 'NAME', 'GROUPS', 'CREATED', 'EXPIRES'], ...rows]));
+      stdout.write(printable(table([['ID', 'NAME', 'GROUPS', 'CREATED', 'EXPIRES'], ...rows])));
       return true;
     }
     case 'token revoke': {
       const isDone = revokeUserToken(tokens, command.id);
-      if (!isDone) stderr.write(`mini-kubelet: there is no token ${JSON.stringify(command.id)}\n`);
+      if (!isDone) stderr.write(printable(`mini-kubelet: there is no token ${JSON.stringify(command.id)}\n`));
       return isDone;
     }
     default:

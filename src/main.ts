@@ -10,6 +10,7 @@ import type { Settings } from './config/settings.ts';
 import type { Daemon } from './daemon.ts';
 import { keepCompiledCode } from './util/compile-cache.ts';
 import type { Logger } from './util/log.ts';
+import { printable } from './util/printable.ts';
 import { SystemdNotifier } from './util/sd-notify.ts';
 
 /** How long stopping may take before the process ends anyway, all in all within 5 s. Pods stay as they are. */
@@ -31,7 +32,7 @@ async function main(argv: readonly string[]): Promise<number> {
         return exitCodes.ok;
       default: {
         const { settings, config } = await loadConfig({ file: command.configFile, flags: command.flags });
-        if (command.kind === 'config print') process.stdout.write(printSettings(settings));
+        if (command.kind === 'config print') process.stdout.write(printable(printSettings(settings)));
         if (command.kind === 'config check') process.stdout.write('the configuration is right\n');
         if (command.kind === 'secrets rotate-key') await rotateSecretsKey(config);
         if (command.kind === 'cert' || command.kind.startsWith('token ')) {
@@ -43,11 +44,11 @@ async function main(argv: readonly string[]): Promise<number> {
     }
   } catch (error) {
     if (error instanceof UsageError) {
-      process.stderr.write(`mini-kubelet: ${error.message}\nSee mini-kubelet --help\n`);
+      process.stderr.write(printable(`mini-kubelet: ${error.message}\nSee mini-kubelet --help\n`));
       return exitCodes.usage;
     }
     if (error instanceof ConfigError) {
-      process.stderr.write(`mini-kubelet: the configuration is wrong:\n${error.message}\n`);
+      process.stderr.write(printable(`mini-kubelet: the configuration is wrong:\n${error.message}\n`));
       return exitCodes.configuration;
     }
     throw error;
@@ -129,7 +130,10 @@ function makeLogger(config: Config): Logger {
   const stdout = destination({ fd: 1, sync: true });
   // Whoever read the log is gone: that must not end the daemon.
   stdout.on('error', () => {});
-  return pino({ level: config.logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime }, stdout);
+  const { logLevel: level } = config;
+  // Pods have a say in what is logged, and JSON lets the upper control characters through.
+  const hooks = { streamWrite: printable };
+  return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime, hooks }, stdout);
 }
 
 /** @returns a promise for SIGTERM or SIGINT. A second one of them ends the process at once. */
@@ -166,6 +170,7 @@ function endOnMistakes(logger: Logger): void {
 try {
   process.exit(await main(process.argv.slice(2)));
 } catch (error) {
-  process.stderr.write(`mini-kubelet: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  const words = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  process.stderr.write(printable(`mini-kubelet: ${words}\n`));
   process.exit(exitCodes.failure);
 }

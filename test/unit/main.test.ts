@@ -26,6 +26,22 @@ t.test('config check and config print', async (t) => {
   t.match(bad.stderr, /bad.yaml:1: maxPods must be .*\n.*bad.yaml:2: there is no setting maxPod/);
 });
 
+t.test('what is written to a terminal cannot command it', async (t) => {
+  const title = '\u001b]0;x\u0007\u009b2J\u007f';
+  // As YAML writes them.
+  const directory = t.testdir({ 'bad.yaml': '"maxPod\\e[2J\\x9b2J": 1\nnodeName: "a\\e[2J\\x9b2J"\n' });
+  const answers = [
+    await miniKubelet(`--max-pod${title}`),
+    await miniKubelet('config', 'check', '-c', `${directory}/bad.yaml`),
+    await miniKubelet('config', 'print', `--state-dir=${directory}/${title}`),
+    await miniKubelet('token', 'revoke', title, `--state-dir=${directory}`),
+  ];
+  for (const { stdout, stderr } of answers) {
+    t.match(stdout + stderr, /\\u009b/);
+    t.notMatch(stdout + stderr, /[^\P{Cc}\n\t]/u);
+  }
+});
+
 t.test('a wrong command line', async (t) => {
   t.match(await miniKubelet('--max-pod', '3'), {
     code: 2,
