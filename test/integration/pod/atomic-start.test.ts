@@ -16,7 +16,8 @@ t.teardown(() => registry.stop());
 const daemon = await startDaemon({ runtime });
 t.teardown(() => daemon.stop());
 
-const GRACE_SECONDS = 4;
+/** Enough for all these pods to start in on a busy machine. */
+const GRACE_SECONDS = 12;
 
 /** A pod that starts as a whole or not at all: `good` writes a timeline, and the others are given. */
 async function createAtomic(name: string, others: NamedContainer[], spec: Partial<Pod['spec']> = {}) {
@@ -64,20 +65,20 @@ const failing: readonly { name: string; containers: NamedContainer[]; spec?: Par
     {
       name: 'no-program',
       containers: [{ name: 'bad', command: ['/nonexistent'] }],
-      message: /did not start within 4 s: \[bad\]/,
+      message: /did not start within 12 s: \[bad\]/,
     },
     {
       name: 'no-image',
       containers: [{ name: 'bad', image: 'mini-kubelet.local/missing:1', imagePullPolicy: 'Never' }],
-      message: /did not start within 4 s: \[bad\]/,
+      message: /did not start within 12 s: \[bad\]/,
     },
-    { name: 'stalled-image', containers: [stalled], message: /did not start within 4 s: \[stalled\]/ },
+    { name: 'stalled-image', containers: [stalled], message: /did not start within 12 s: \[stalled\]/ },
     {
       name: 'slow-hook',
       containers: [
         { name: 'bad', command: shell(''), lifecycle: { postStart: { exec: { command: ['sleep', '1000'] } } } },
       ],
-      message: /did not start within 4 s: \[bad\]/,
+      message: /did not start within 12 s: \[bad\]/,
     },
     {
       name: 'failed-hook',
@@ -105,7 +106,7 @@ t.test('a pod one of whose containers does not start ends as a whole', async (t)
     ]),
   );
   for (const { name, message } of failing) {
-    const pod = await daemon.waitForExistingPod(name, isOver, { timeoutMs: (GRACE_SECONDS + 10) * 1000 });
+    const pod = await daemon.waitForExistingPod(name, isOver, { timeoutMs: (GRACE_SECONDS + 30) * 1000 });
     t.match(pod.status, { phase: 'Failed', reason: 'AtomicStartFailed', message }, name);
     t.match(atomicCondition(pod), { status: 'False' }, name);
     t.match(statusOf(pod, 'good').state?.terminated, { exitCode: 0 }, `${name}: the good one was stopped in grace`);
@@ -116,8 +117,8 @@ t.test('a pod one of whose containers does not start ends as a whole', async (t)
       `${name}:\n${timeline}`,
     );
   }
-  const plain = await daemon.waitForExistingPod('plain', (pod) => statusOf(pod, 'bad').state?.waiting !== undefined);
-  t.ok(statusOf(plain, 'good').ready, 'without the annotation the others go on');
+  const plain = await daemon.waitForExistingPod('plain', (pod) => statusOf(pod, 'good').ready);
+  t.not(statusOf(plain, 'bad').ready, true, 'without the annotation the others go on');
   for (const { name } of failing) await daemon.deletePod(name);
   await daemon.deletePod('plain');
 });
