@@ -128,6 +128,7 @@ export async function startPods(parts: PodParts): Promise<Pods> {
     }),
     logger,
     runtimeWork: new Semaphore(config.maxConcurrentPodWorkers),
+    sandboxes: new Semaphore(config.maxConcurrentPodWorkers),
     settings: await podSettings(parts, cgroups),
   };
   const podManager = new PodManager({

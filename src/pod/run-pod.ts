@@ -39,6 +39,12 @@ import { type Settled, settle } from './settled.ts';
  */
 const SANDBOX_PATIENCE_MS = 10_000;
 
+/**
+ * How long a sandbox keeps others from being begun. On a machine where each takes seconds, all of them at once would
+ * take longer than the runtime is given for one: each would be cut off and begun anew, and none ever come to its end.
+ */
+const SANDBOX_TURN_MS = 30_000;
+
 /** What came of bringing containers up. */
 export interface RunPodResult {
   /** By container name; those that are not here were started. */
@@ -191,15 +197,20 @@ async function runSandbox(
   // The old one's address and host ports must be free before the new one asks for them.
   await Promise.all(action.stopFirst.map((id) => client.stopPodSandbox(id, { signal })));
   signal.throwIfAborted();
-  try {
-    const sandboxId = await client.runPodSandbox(config, handler, { signal: later(signal, SANDBOX_PATIENCE_MS) });
-    await cache.refreshSandbox(sandboxId);
-    return sandboxId;
-  } catch (error) {
-    // A half-made sandbox may be left behind; it has to be seen to be removed.
-    await cache.relist();
-    throw new StepError('FailedCreatePodSandBox', `Failed to create pod sandbox: ${messageOf(error)}`, error);
-  }
+  const make = async () => {
+    try {
+      const sandboxId = await client.runPodSandbox(config, handler, { signal: later(signal, SANDBOX_PATIENCE_MS) });
+      await cache.refreshSandbox(sandboxId);
+      return sandboxId;
+    } catch (error) {
+      // A half-made sandbox may be left behind; it has to be seen to be removed.
+      await cache.relist();
+      throw new StepError('FailedCreatePodSandBox', `Failed to create pod sandbox: ${messageOf(error)}`, error);
+    }
+  };
+  // What makes one hang is most often its network: without one it is not held up by those that do.
+  if (pod.spec.hostNetwork) return await make();
+  return await services.sandboxes.use(make, { patienceMs: SANDBOX_TURN_MS, signal });
 }
 
 /** Aborts so much later than `signal`. */

@@ -56,5 +56,7 @@ export interface PodServices {
   readonly logger: Logger;
   /** Bounds how many pods are made or removed at once. */
   readonly runtimeWork: Semaphore;
+  /** Bounds how many sandboxes with a network are made at once. */
+  readonly sandboxes: Semaphore;
   readonly settings: PodSettings;
 }

@@ -42,6 +42,7 @@ function startWorker(t: Test, first: Pod, runtime = { isUsable: true }) {
     clockSteps: { inPresentTime: (ms: number) => ms },
     logger: pino({ level: 'silent' }),
     runtimeWork: new Semaphore(1),
+    sandboxes: new Semaphore(1),
     settings: { maxRestartDelaySeconds: 300, hostIPs: () => [], logDirectory: '/nowhere', logLinksDirectory: '' },
   };
   const worker = new PodWorker({

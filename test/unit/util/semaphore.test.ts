@@ -57,3 +57,25 @@ t.test('work that outlasts the patience lets the next one begin, and counts only
   last.end();
   await Promise.all(done);
 });
+
+t.test('who waits can give up, and takes no permit with it', async (t) => {
+  const log: string[] = [];
+  const semaphore = new Semaphore(1);
+  const first = piece(log, 'first');
+  const third = piece(log, 'third');
+  const never = async () => log.push('never');
+  const controller = new AbortController();
+  const { signal } = controller;
+  const begun = semaphore.use(first.work);
+  const givenUp = semaphore.use(never, { signal });
+  const last = semaphore.use(third.work, { signal: new AbortController().signal });
+  controller.abort(new Error('enough'));
+  await t.rejects(givenUp, { message: 'enough' });
+  first.end();
+  await begun;
+  t.same(log, ['first', 'third']);
+  third.end();
+  await last;
+  await t.rejects(semaphore.use(never, { signal }), { message: 'enough' });
+  t.equal(await semaphore.use(async () => 'next'), 'next');
+});
