@@ -1,14 +1,23 @@
 import type { Decoder } from './api/decode/decode.ts';
 import type { KindDefinition } from './api/kind.ts';
-import { configMapKind, secretKind, serviceAccountKind } from './api/kinds.ts';
+import {
+  configMapKind,
+  persistentVolumeClaimKind,
+  persistentVolumeKind,
+  secretKind,
+  serviceAccountKind,
+  storageClassKind,
+} from './api/kinds.ts';
 import type { KubeObject } from './api/meta.ts';
 import { createPodKind, type PodKindOptions } from './api/pod-kind.ts';
 import type { Config } from './config/config.ts';
 import { isEndedByShutdown } from './pod/node-shutdown-status.ts';
 import type { PodApi } from './pod/pod-api.ts';
+import { rfc3339 } from './pod/times.ts';
 import { ManifestSource } from './sources/manifest-dir.ts';
 import { StaticObjects } from './sources/static-objects.ts';
 import { StaticPods } from './sources/static-pods.ts';
+import { removeOrMark } from './store/finalizers.ts';
 import type { Store } from './store/store.ts';
 import { systemClock } from './util/clock.ts';
 import type { Logger } from './util/log.ts';
@@ -32,12 +41,20 @@ export interface Manifests {
   stop(): Promise<void>;
 }
 
+const objectKinds = [
+  configMapKind,
+  secretKind,
+  serviceAccountKind,
+  storageClassKind,
+  persistentVolumeKind,
+  persistentVolumeClaimKind,
+] as readonly KindDefinition<KubeObject>[];
+
 /** Begins to read the manifest directory. No logic. @returns undefined where the configuration names none. */
 export function startManifests(parts: ManifestParts): Manifests | undefined {
   const { store, logger, decoder, podApi, report } = parts;
   const { staticPodPath, nodeName, fileCheckFrequencyMs } = parts.config;
   if (staticPodPath === '') return undefined;
-  const objectKinds = [configMapKind, secretKind, serviceAccountKind] as readonly KindDefinition<KubeObject>[];
   const staticPods = new StaticPods({
     store,
     clock: systemClock,
@@ -46,7 +63,17 @@ export function startManifests(parts: ManifestParts): Manifests | undefined {
     isToBeMadeAgain: (pod) => !parts.isShuttingDown() && isEndedByShutdown(pod),
     report,
   });
-  const staticObjects = new StaticObjects({ store, kinds: objectKinds, clock: systemClock, logger, report });
+  const staticObjects = new StaticObjects({
+    store,
+    kinds: objectKinds,
+    remove: (kind, object) => {
+      const now = rfc3339(systemClock.now());
+      removeOrMark(store, kind, object, { uid: object.metadata.uid }, now);
+    },
+    clock: systemClock,
+    logger,
+    report,
+  });
   const source = new ManifestSource({
     directory: staticPodPath,
     nodeName,

@@ -48,14 +48,14 @@ interface Checked {
 }
 
 function objectKindOf(manifest: unknown, { objectKinds }: ManifestNode): KindDefinition<KubeObject> | undefined {
-  if (!isObject(manifest) || manifest.apiVersion !== 'v1') return undefined;
-  return objectKinds.find(({ kind }) => kind === manifest.kind);
+  if (!isObject(manifest)) return undefined;
+  return objectKinds.find((kind) => kind.kind === manifest.kind && apiVersionOf(kind) === manifest.apiVersion);
 }
 
 function checkObject(kind: KindDefinition<KubeObject>, manifest: unknown, file: string): Checked {
   const { object, errors } = checkStructure<KubeObject>(kind, manifest, { fieldValidation: 'Strict' });
   if (errors.length > 0) return { problems: errors.map((error) => error.message) };
-  object.metadata.namespace ||= 'default';
+  if (kind.namespaced) object.metadata.namespace ||= 'default';
   dropSystemMetadata(object);
   kind.prepareForCreate(object);
   kind.applyDefaults(object);
@@ -85,15 +85,12 @@ function manifestsIn(value: unknown): { manifest: unknown; where: string }[] {
   }));
 }
 
-function checkPod(manifest: unknown, file: string, { nodeName, podKind }: ManifestNode): Checked {
+function checkPod(manifest: unknown, file: string, { nodeName, podKind, objectKinds }: ManifestNode): Checked {
   if (!isObject(manifest)) return { problems: ['a manifest must be a map with apiVersion, kind, metadata and spec'] };
   const { apiVersion, kind } = manifest;
   if (kind !== 'Pod' || apiVersion !== 'v1') {
-    return {
-      problems: [
-        `only Pod, ConfigMap, Secret and ServiceAccount of apiVersion "v1" can be here, not ${shown(apiVersion)}, ${shown(kind)}`,
-      ],
-    };
+    const names = ['Pod (v1)', ...objectKinds.map((known) => `${known.kind} (${apiVersionOf(known)})`)].join(', ');
+    return { problems: [`only these can be here: ${names}; not ${shown(kind)} (${shown(apiVersion)})`] };
   }
   const { object: pod, errors } = checkStructure<Pod>(podKind, manifest, { fieldValidation: 'Strict' });
   if (errors.length > 0) return { problems: errors.map((error) => error.message) };
@@ -123,6 +120,10 @@ function identify(pod: Pod, file: string, hash: string, nodeName: string): void 
   spec.nodeName ||= nodeName;
   // A static pod belongs to its node, whatever the node's taints.
   spec.tolerations = [...(spec.tolerations ?? []), { operator: 'Exists', effect: 'NoExecute' }];
+}
+
+function apiVersionOf({ group, version }: KindDefinition<KubeObject>): string {
+  return group === '' ? version : `${group}/${version}`;
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -2,7 +2,7 @@ import type { KindDefinition } from '../api/kind.ts';
 import type { KubeObject } from '../api/meta.ts';
 import { fileAnnotation, sourceAnnotation } from './static-pod.ts';
 
-/** A ConfigMap, Secret or ServiceAccount that a manifest file asks for. */
+/** An object that is no pod, such as a ConfigMap, that a manifest file asks for. */
 export interface StaticObject {
   readonly kind: KindDefinition<KubeObject>;
   /** Checked and with its defaults; without uid and creationTimestamp, which it gets when it is stored. */
@@ -25,7 +25,7 @@ export function isStaticObject({ metadata }: KubeObject): boolean {
 
 /** `configmap default/settings`: as messages name it, and unique. */
 export function objectName({ singular }: KindDefinition<KubeObject>, { metadata }: KubeObject): string {
-  return `${singular} ${metadata.namespace}/${metadata.name}`;
+  return `${singular} ${metadata.namespace === undefined ? '' : `${metadata.namespace}/`}${metadata.name}`;
 }
 
 /** What says that an object is of a file. `uid`: the one that it has in the store. */

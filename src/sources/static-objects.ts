@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { formatFieldError } from '../api/field-error.ts';
 import type { KindDefinition } from '../api/kind.ts';
 import { namespaceKind } from '../api/kinds.ts';
 import type { KubeObject } from '../api/meta.ts';
@@ -7,9 +8,12 @@ import type { Clock } from '../util/clock.ts';
 import type { Logger } from '../util/log.ts';
 import { isStaticObject, objectName, type StaticObject, staticAnnotations } from './static-object.ts';
 import { fileAnnotation } from './static-pod.ts';
+import { keepWrittenParts } from './written-parts.ts';
 
 export interface StaticObjectsOptions {
   readonly store: Pick<Store, 'get' | 'list' | 'create' | 'update' | 'delete' | 'watch'>;
+  /** Deletes as a client's request does: what is in use is only marked. */
+  remove(kind: KindDefinition<KubeObject>, object: KubeObject): void;
   /** Those that files may ask for. */
   readonly kinds: readonly KindDefinition<KubeObject>[];
   readonly clock: Clock;
@@ -25,7 +29,7 @@ export interface DesiredObjects {
 }
 
 /**
- * Brings the stored ConfigMaps, Secrets and ServiceAccounts in line with what the manifest directory asks for. The files
+ * Brings the stored objects of these kinds in line with what the manifest directory asks for. The files
  * rule: what a client changed or deleted is brought back. Everything is decided from what is stored now.
  *
  * Nothing happens before the directory was read for the first time.
@@ -72,12 +76,13 @@ export class StaticObjects {
   #reconcile(): void {
     const desired = this.#desired;
     if (desired === undefined) return;
-    const { store, kinds, logger } = this.#options;
+    const { store, kinds, remove, logger } = this.#options;
     for (const kind of kinds) {
       for (const object of store.list(kind, { filter: isStaticObject }).items) {
         const name = objectName(kind, object);
         if (desired.has(name) || this.#unreadFiles.has(object.metadata.annotations?.[fileAnnotation] ?? '')) continue;
-        store.delete(kind, object.metadata.namespace, object.metadata.name, { uid: object.metadata.uid });
+        if (object.metadata.deletionTimestamp) continue;
+        remove(kind, object);
         logger.info({ object: name }, 'an object was deleted, as its manifest is gone');
       }
     }
@@ -105,22 +110,31 @@ export class StaticObjects {
     const { namespace } = object.metadata;
     const existing = store.get(kind, namespace, object.metadata.name);
     if (!existing) {
-      const there = store.get(namespaceKind, undefined, namespace ?? '');
-      if (!there) return `the namespace ${namespace} of the ${name} does not exist`;
-      if (there.metadata.deletionTimestamp) return `the namespace ${namespace} of the ${name} is being deleted`;
+      const there = kind.namespaced ? store.get(namespaceKind, undefined, namespace ?? '') : undefined;
+      if (kind.namespaced && !there) return `the namespace ${namespace} of the ${name} does not exist`;
+      if (there?.metadata.deletionTimestamp) return `the namespace ${namespace} of the ${name} is being deleted`;
       store.create(kind, this.#stored(object, file));
       logger.info({ object: name, file }, 'an object was made from its manifest');
       return undefined;
     }
     if (!isStaticObject(existing)) return `the ${name} was made through the API: a manifest cannot replace it`;
+    // It is made again when it is gone.
+    if (existing.metadata.deletionTimestamp) return undefined;
     const next = this.#stored(object, file, existing);
-    // What cannot be changed, such as an immutable ConfigMap, is made anew.
-    if (kind.validateUpdate(next, existing).length === 0)
+    keepWrittenParts(kind, next, existing);
+    const problems = kind.validateUpdate(next, existing);
+    if (problems.length === 0) {
       store.update(kind, namespace, object.metadata.name, () => next);
-    else {
-      store.delete(kind, namespace, object.metadata.name, { uid: existing.metadata.uid });
-      store.create(kind, this.#stored(object, file));
+      return undefined;
     }
+    // Data may depend on it, such as on a claim.
+    if (existing.metadata.finalizers?.length) {
+      const detail = problems.map(formatFieldError).join(', ');
+      return `the ${name} stays as it is, for it cannot be changed so, and is not deleted for that: ${detail}`;
+    }
+    // What cannot be changed, such as an immutable ConfigMap, is made anew.
+    store.delete(kind, namespace, object.metadata.name, { uid: existing.metadata.uid });
+    store.create(kind, this.#stored(object, file));
     return undefined;
   }
 

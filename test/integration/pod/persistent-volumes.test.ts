@@ -39,17 +39,25 @@ const onThisNode = {
 const find = async <T>(path: string) => (await daemon.api.request<T>('GET', path)) as { status: number; body: T };
 
 const waitForClaim = (name: string, phase: string) =>
-  waitFor(`claim ${name} to be ${phase}`, async () => {
-    const { status, body } = await find<PersistentVolumeClaim>(`${claims}/${name}`);
-    return status === 200 && body.status?.phase === phase ? body : undefined;
-  });
+  waitFor(
+    `claim ${name} to be ${phase}`,
+    async () => {
+      const { status, body } = await find<PersistentVolumeClaim>(`${claims}/${name}`);
+      return status === 200 && body.status?.phase === phase ? body : undefined;
+    },
+    60_000,
+  );
 const waitForVolume = (name: string, phase: string) =>
-  waitFor(`volume ${name} to be ${phase}`, async () => {
-    const { status, body } = await find<PersistentVolume>(`${volumes}/${name}`);
-    return status === 200 && body.status?.phase === phase ? body : undefined;
-  });
+  waitFor(
+    `volume ${name} to be ${phase}`,
+    async () => {
+      const { status, body } = await find<PersistentVolume>(`${volumes}/${name}`);
+      return status === 200 && body.status?.phase === phase ? body : undefined;
+    },
+    60_000,
+  );
 const waitUntilGone = (path: string) =>
-  waitFor(`${path} to be gone`, async () => ((await find(path)).status === 404 ? true : undefined));
+  waitFor(`${path} to be gone`, async () => ((await find(path)).status === 404 ? true : undefined), 60_000);
 const waitForEvent = (name: string, reason: string, message: RegExp) =>
   waitFor(`${reason} of ${name}`, async () => {
     const { items } = await daemon.api.expectOk<{ items: Event[] }>('GET', '/api/v1/events');
@@ -279,4 +287,73 @@ mkfifo /data/fifo; mkdir -p /data/hollow; d=/data/deep; for i in $(seq 60); do d
   await daemon.api.expectOk('DELETE', `${claims}/forger`);
   t.match((await waitForVolume('forged', 'Failed')).status?.message, /is not a directory that .* has made/);
   t.ok(isIntact(canary));
+});
+
+t.test('a file of the manifest directory may bring a pod with its claims, volumes and class', async (t) => {
+  const disk = join(daemon.root.path, 'disk');
+  mkdirSync(disk);
+  const claim = (name: string, storageClassName?: string) => `---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: ${name}}
+spec:
+  accessModes: [ReadWriteOnce]
+  ${storageClassName === undefined ? '' : `storageClassName: ${storageClassName}`}
+  resources: {requests: {storage: 1Mi}}
+`;
+  const file = join(daemon.manifestsDir, 'database.yaml');
+  const text = `
+apiVersion: v1
+kind: Pod
+metadata: {name: database}
+spec:
+  terminationGracePeriodSeconds: 1
+  containers:
+  - name: a
+    image: mini-kubelet.local/demo:1
+    command: ['sh', '-c', 'trap "exit 0" TERM; echo kept >/data/word; echo >/made/word; sleep 1000000 & wait $!']
+    volumeMounts: [{name: data, mountPath: /data}, {name: made, mountPath: /made}]
+  volumes:
+  - {name: data, persistentVolumeClaim: {claimName: from-file}}
+  - {name: made, persistentVolumeClaim: {claimName: made-from-file}}
+${claim('from-file', 'of-file')}${claim('made-from-file')}---
+apiVersion: v1
+kind: PersistentVolume
+metadata: {name: of-file}
+spec:
+  capacity: {storage: 1Gi}
+  accessModes: [ReadWriteOnce]
+  storageClassName: of-file
+  hostPath: {path: ${disk}}
+---
+apiVersion: storage.k8s.io/v1
+kind: StorageClass
+metadata: {name: of-file}
+provisioner: kubernetes.io/no-provisioner
+volumeBindingMode: WaitForFirstConsumer
+`;
+  const pod = `database-${daemon.root.name}`;
+  writeFileSync(file, text);
+  const { metadata } = await daemon.waitForExistingPod(pod, isReady);
+  t.match(await waitForVolume('of-file', 'Bound'), { spec: { claimRef: { name: 'from-file' } } });
+  const { spec } = await waitForClaim('made-from-file', 'Bound');
+  t.equal(spec.storageClassName, 'local', 'the default class');
+
+  writeFileSync(file, text.replace('{storage: 1Gi}', '{storage: 2Gi}'));
+  await waitFor(
+    'the changed volume',
+    async () => {
+      const { body } = await find<PersistentVolume>(`${volumes}/of-file`);
+      return body.spec.capacity?.storage === '2Gi' && body.status?.phase === 'Bound';
+    },
+    60_000,
+  );
+  t.equal((await daemon.getPod(pod)).metadata.uid, metadata.uid, 'the pod goes on');
+
+  execFileSync('rm', [file]);
+  for (const path of [`${claims}/from-file`, `${claims}/made-from-file`, `${volumes}/of-file`])
+    await waitUntilGone(path);
+  await waitUntilGone(`${volumes}/${spec.volumeName}`);
+  t.equal(readFileSync(join(disk, 'word'), 'utf8'), 'kept\n');
+  t.notOk(existsSync(join(made, spec.volumeName ?? '')), 'as its class says');
 });

@@ -59,12 +59,12 @@ t.test('a List and a PodList hold pods, which may leave out their kind in a PodL
   );
   t.strictSame(check('apiVersion: v1\nkind: List\nitems: []\n'), { pods: [], objects: [], problems: [] });
   t.match(check(`apiVersion: v1\nkind: List\n${items}`).problems, [
-    /^items\[0\]: only Pod, ConfigMap, Secret and ServiceAccount of apiVersion "v1" can be here, not nothing, nothing$/,
+    /^items\[0\]: only these can be here: Pod \(v1\), ConfigMap \(v1\), .*StorageClass \(storage\.k8s\.io\/v1\), .*; not nothing \(nothing\)$/,
   ]);
 });
 
 t.test('everything that is wrong is said', async (t) => {
-  t.match(check('apiVersion: apps/v1\nkind: Deployment\n').problems, [/only Pod, .* not "apps\/v1", "Deployment"/]);
+  t.match(check('apiVersion: apps/v1\nkind: Deployment\n').problems, [/only these .* not "Deployment" \("apps\/v1"\)/]);
   t.match(check('- a\n').problems, [/a manifest must be a map/]);
   t.match(check(manifest('web', { extra: '    imagee: x\n' })).problems, [
     /unknown field "spec.containers\[0\].imagee"/,

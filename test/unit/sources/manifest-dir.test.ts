@@ -132,7 +132,7 @@ t.test('all mistakes of a file are told together, with the lines of their docume
   });
   source.start();
   await until(() => reports.length === 1);
-  t.match(reports[0], /^a.yaml: document at line 1: .*imagee.*\ndocument at line \d+: only Pod,/s);
+  t.match(reports[0], /^a.yaml: document at line 1: .*imagee.*\ndocument at line \d+: only these can be here/s);
 });
 
 t.test('what cannot be read as a file is refused without waiting for it', async (t) => {

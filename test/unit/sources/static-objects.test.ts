@@ -1,9 +1,18 @@
 import t, { type Test } from 'tap';
 import type { ConfigMap } from '../../../src/api/config-map.ts';
 import { parseDocuments } from '../../../src/api/decode/parse.ts';
-import { configMapKind, namespaceKind } from '../../../src/api/kinds.ts';
+import type { KindDefinition } from '../../../src/api/kind.ts';
+import {
+  configMapKind,
+  namespaceKind,
+  persistentVolumeClaimKind,
+  persistentVolumeKind,
+  storageClassKind,
+} from '../../../src/api/kinds.ts';
+import type { KubeObject } from '../../../src/api/meta.ts';
 import { checkManifest } from '../../../src/sources/check-manifest.ts';
 import { type DesiredObjects, StaticObjects } from '../../../src/sources/static-objects.ts';
+import { removeFinalizer, removeOrMark } from '../../../src/store/finalizers.ts';
 import { Store } from '../../../src/store/store.ts';
 import { logger, node, objectKinds } from './support.ts';
 
@@ -27,7 +36,10 @@ function world(t: Test) {
   store.create(namespaceKind, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'default', uid: 'd' } });
   const reports: string[] = [];
   const report = (file: string, message: string) => reports.push(`${file}: ${message}`);
-  const objects = new StaticObjects({ store, kinds: objectKinds, clock, logger, report });
+  const remove = (kind: KindDefinition<KubeObject>, object: KubeObject) => {
+    removeOrMark(store, kind, object, { uid: object.metadata.uid }, '2026-01-02T03:04:05Z');
+  };
+  const objects = new StaticObjects({ store, kinds: objectKinds, remove, clock, logger, report });
   objects.start();
   t.teardown(() => objects.stop());
   const get = (name: string): ConfigMap | undefined => store.get(configMapKind, 'default', name);
@@ -97,4 +109,96 @@ t.test('an object waits for its namespace', async (t) => {
   store.create(namespaceKind, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'mine', uid: 'n' } });
   await new Promise((resolve) => setImmediate(resolve));
   t.ok(store.get(configMapKind, 'mine', 'a'));
+});
+
+const storage = (change: { class?: string; size?: string; label?: string; claimRef?: string } = {}) => `
+apiVersion: storage.k8s.io/v1
+kind: StorageClass
+metadata: {name: hand, labels: {l: ${change.label ?? 'a'}}}
+provisioner: kubernetes.io/no-provisioner
+---
+apiVersion: v1
+kind: PersistentVolume
+metadata: {name: disk, labels: {l: ${change.label ?? 'a'}}}
+spec:
+  capacity: {storage: ${change.size ?? '1Gi'}}
+  accessModes: [ReadWriteOnce]
+  storageClassName: hand
+  hostPath: {path: /srv/disk}
+  ${change.claimRef ?? ''}
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: data, labels: {l: ${change.label ?? 'a'}}}
+spec:
+  accessModes: [ReadWriteOnce]
+  ${change.class === undefined ? '' : `storageClassName: ${change.class}`}
+  resources: {requests: {storage: 1Gi}}
+`;
+
+/** As the binder leaves a claim and a volume. */
+function bind(store: Store): void {
+  const annotations = { 'pv.kubernetes.io/bound-by-controller': 'yes' };
+  store.update(persistentVolumeKind, undefined, 'disk', (volume) => ({
+    ...volume,
+    metadata: { ...volume.metadata, annotations: { ...volume.metadata.annotations, ...annotations } },
+    spec: { ...volume.spec, claimRef: { namespace: 'default', name: 'data', uid: 'claim' } },
+    status: { phase: 'Bound' as const },
+  }));
+  store.update(persistentVolumeClaimKind, 'default', 'data', (claim) => ({
+    ...claim,
+    metadata: { ...claim.metadata, annotations: { ...claim.metadata.annotations, ...annotations } },
+    spec: { ...claim.spec, storageClassName: 'hand', volumeName: 'disk' },
+    status: { phase: 'Bound' as const },
+  }));
+}
+
+t.test('a claim and a volume stay bound whatever else a file changes', async (t) => {
+  const { store, objects, reports } = world(t);
+  objects.apply(desired(['f.yaml', storage()]));
+  bind(store);
+  const volume = () => store.get(persistentVolumeKind, undefined, 'disk');
+  const claim = () => store.get(persistentVolumeClaimKind, 'default', 'data');
+  const before = [volume()?.metadata.resourceVersion, claim()?.metadata.resourceVersion];
+  objects.apply(desired(['f.yaml', storage()]));
+  t.same([volume()?.metadata.resourceVersion, claim()?.metadata.resourceVersion], before, 'nothing is written');
+
+  const claimRef = 'claimRef: {namespace: default, name: data}';
+  objects.apply(desired(['f.yaml', storage({ label: 'b', size: '2Gi', class: 'hand', claimRef })]));
+  const metadata = {
+    labels: { l: 'b' },
+    annotations: { 'pv.kubernetes.io/bound-by-controller': 'yes' },
+    finalizers: [/protection$/],
+  };
+  t.match(volume(), {
+    metadata,
+    spec: { capacity: { storage: '2Gi' }, claimRef: { name: 'data', uid: 'claim' } },
+    status: { phase: 'Bound' },
+  });
+  t.match(claim(), { metadata, spec: { storageClassName: 'hand', volumeName: 'disk' }, status: { phase: 'Bound' } });
+  t.match(store.get(storageClassKind, undefined, 'hand'), { metadata: { labels: { l: 'b' } } });
+  t.same(reports, []);
+
+  objects.apply(desired(['f.yaml', storage({ class: 'other' })]));
+  t.match(claim(), { spec: { storageClassName: 'hand', volumeName: 'disk' } }, 'data are not given up for a change');
+  t.match(reports, [/^f.yaml: the persistentvolumeclaim default\/data stays as it is, .*: spec: Forbidden: /]);
+  const elsewhere = 'claimRef: {namespace: default, name: another}';
+  objects.apply(desired(['f.yaml', storage({ claimRef: elsewhere })]));
+  t.strictSame(JSON.parse(JSON.stringify(volume()?.spec.claimRef)), { namespace: 'default', name: 'another' });
+});
+
+t.test('a claim that is in use goes when it is free, and is made again if its file is back', async (t) => {
+  const { store, objects } = world(t);
+  const claim = () => store.get(persistentVolumeClaimKind, 'default', 'data');
+  objects.apply(desired(['f.yaml', storage()]));
+  const first = claim();
+  objects.apply(desired());
+  t.match(claim(), { metadata: { deletionTimestamp: '2026-01-02T03:04:05Z' } });
+  t.notOk(store.get(storageClassKind, undefined, 'hand'));
+  objects.apply(desired(['f.yaml', storage()]));
+  t.ok(claim()?.metadata.deletionTimestamp);
+  if (first) removeFinalizer(store, persistentVolumeClaimKind, first, 'kubernetes.io/pvc-protection');
+  await new Promise((resolve) => setImmediate(resolve));
+  t.not(claim()?.metadata.uid, first?.metadata.uid);
+  t.notOk(claim()?.metadata.deletionTimestamp);
 });
