@@ -11,22 +11,22 @@ export const EndpointConditionsSchema = groupObject('discovery', 'EndpointCondit
   terminating: ptr(bool('Whether it is being deleted.')),
 });
 
-const HintSchema = groupObject('discovery', 'ForZone', { name: str() });
-const NodeHintSchema = groupObject('discovery', 'ForNode', { name: str() });
+const HintSchema = groupObject('discovery', 'ForZone', { name: str('Name of the zone.') });
+const NodeHintSchema = groupObject('discovery', 'ForNode', { name: str('Name of the node.') });
 
 export const EndpointHintsSchema = groupObject('discovery', 'EndpointHints', {
-  forZones: opt(atomicList(HintSchema)),
-  forNodes: opt(atomicList(NodeHintSchema)),
+  forZones: opt(atomicList(HintSchema, 'Zones whose clients should use it.')),
+  forNodes: opt(atomicList(NodeHintSchema, 'Nodes whose clients should use it.')),
 });
 
 export const EndpointSchema = groupObject('discovery', 'Endpoint', {
-  addresses: list(str(), { type: 'set' }),
+  addresses: list(str(), { type: 'set' }, 'Of one pod; clients use the first.'),
   conditions: opt(EndpointConditionsSchema),
-  hostname: ptr(str()),
+  hostname: ptr(str('Its name below that of the service.')),
   targetRef: opt(ObjectReferenceSchema),
-  deprecatedTopology: opt(stringMap()),
-  nodeName: ptr(str()),
-  zone: ptr(str()),
+  deprecatedTopology: opt(stringMap('Of the older version of this kind.')),
+  nodeName: ptr(str('The node that it is on.')),
+  zone: ptr(str('The zone that it is in.')),
   hints: opt(EndpointHintsSchema),
 });
 
@@ -34,10 +34,10 @@ export const EndpointPortSchema = groupObject(
   'discovery',
   'EndpointPort',
   {
-    name: ptr(str()),
-    protocol: ptr(oneOf(['SCTP', 'TCP', 'UDP'])),
-    port: ptr(int32()),
-    appProtocol: ptr(str()),
+    name: ptr(str('Of the port of the service.')),
+    protocol: ptr(oneOf(['SCTP', 'TCP', 'UDP'], 'SCTP, TCP or UDP. Default: TCP.')),
+    port: ptr(int32('The port of the pods.')),
+    appProtocol: ptr(str('What is spoken, as a hint to clients.')),
   },
   { atomic: true },
 );
@@ -49,9 +49,9 @@ export const EndpointSliceSchema = groupObject(
     apiVersion: str(),
     kind: str(),
     metadata: ObjectMetaSchema,
-    addressType: oneOf(addressTypes),
-    endpoints: atomicList(EndpointSchema),
-    ports: opt(atomicList(EndpointPortSchema)),
+    addressType: oneOf(addressTypes, 'What all of its addresses are.'),
+    endpoints: atomicList(EndpointSchema, 'The pods; at most 1,000.'),
+    ports: opt(atomicList(EndpointPortSchema, 'The ports that all of them have.')),
   },
   { description: 'Addresses and ports of pods that a service stands for.' },
 );

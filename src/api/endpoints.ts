@@ -19,7 +19,7 @@ export const EndpointsPortSchema = coreObject(
   {
     name: opt(str('Of the port of the service.')),
     port: int32('The port of the pods.'),
-    protocol: opt(oneOf(['SCTP', 'TCP', 'UDP'])),
+    protocol: opt(oneOf(['SCTP', 'TCP', 'UDP'], 'SCTP, TCP or UDP. Default: TCP.')),
     appProtocol: ptr(str('What is spoken, as a hint to clients.')),
   },
   { atomic: true },

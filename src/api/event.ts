@@ -4,13 +4,13 @@ import { ObjectReferenceSchema } from './pod/references.ts';
 import { about, coreObject, int32, microTime, opt, str, time } from './schema.ts';
 
 export const EventSourceSchema = coreObject('EventSource', {
-  component: opt(str()),
-  host: opt(str()),
+  component: opt(str('Who tells it.')),
+  host: opt(str('On which node.')),
 });
 
 export const EventSeriesSchema = coreObject('EventSeries', {
-  count: opt(int32()),
-  lastObservedTime: opt(microTime()),
+  count: opt(int32('How often it happened.')),
+  lastObservedTime: opt(microTime('When it happened last.')),
 });
 
 export const EventSchema = coreObject(
@@ -23,16 +23,16 @@ export const EventSchema = coreObject(
     reason: opt(str('Machine-readable cause, in CamelCase.')),
     message: opt(str('The event in words.')),
     source: opt(EventSourceSchema),
-    firstTimestamp: opt(time()),
-    lastTimestamp: opt(time()),
+    firstTimestamp: opt(time('When it happened first.')),
+    lastTimestamp: opt(time('When it happened last.')),
     count: opt(int32('How many times this happened.')),
     type: opt(str('Normal or Warning.')),
-    eventTime: opt(microTime()),
+    eventTime: opt(microTime('When it happened.')),
     series: opt(EventSeriesSchema),
-    action: opt(str()),
+    action: opt(str('What was done.')),
     related: opt(ObjectReferenceSchema),
-    reportingComponent: str(),
-    reportingInstance: str(),
+    reportingComponent: str('Who tells it.'),
+    reportingInstance: str('Which one of them.'),
   },
   { description: 'Something that happened to an object.' },
 );

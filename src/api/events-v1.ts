@@ -7,8 +7,8 @@ import { about, groupObject, int32, microTime, opt, str, time } from './schema.t
 /** Events as events.k8s.io/v1 shows them: the same objects as those of core/v1, with other names for some fields. */
 
 export const EventV1SeriesSchema = groupObject('events', 'EventSeries', {
-  count: int32(),
-  lastObservedTime: microTime(),
+  count: int32('How often it happened.'),
+  lastObservedTime: microTime('When it happened last.'),
 });
 
 export const EventV1Schema = groupObject(
@@ -18,20 +18,20 @@ export const EventV1Schema = groupObject(
     apiVersion: str(),
     kind: str(),
     metadata: ObjectMetaSchema,
-    eventTime: opt(microTime()),
+    eventTime: opt(microTime('When it happened.')),
     series: opt(EventV1SeriesSchema),
-    reportingController: opt(str()),
-    reportingInstance: opt(str()),
-    action: opt(str()),
+    reportingController: opt(str('Who tells it.')),
+    reportingInstance: opt(str('Which one of them.')),
+    action: opt(str('What was done.')),
     reason: opt(str('Machine-readable cause, in CamelCase.')),
     regarding: opt(about(ObjectReferenceSchema, 'The object that the event is about.')),
     related: opt(ObjectReferenceSchema),
     note: opt(str('The event in words.')),
     type: opt(str('Normal or Warning.')),
     deprecatedSource: opt(EventSourceSchema),
-    deprecatedFirstTimestamp: opt(time()),
-    deprecatedLastTimestamp: opt(time()),
-    deprecatedCount: opt(int32()),
+    deprecatedFirstTimestamp: opt(time('When it happened first.')),
+    deprecatedLastTimestamp: opt(time('When it happened last.')),
+    deprecatedCount: opt(int32('How often it happened.')),
   },
   { description: 'Something that happened to an object.' },
 );

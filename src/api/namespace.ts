@@ -3,21 +3,25 @@ import { type ObjectMeta, ObjectMetaSchema } from './meta.ts';
 import { atomicList, coreObject, list, oneOf, opt, str, time } from './schema.ts';
 
 export const NamespaceSpecSchema = coreObject('NamespaceSpec', {
-  finalizers: opt(atomicList(str())),
+  finalizers: opt(atomicList(str(), 'What must be done before it can go.')),
 });
 
 export const NamespaceConditionSchema = coreObject('NamespaceCondition', {
-  type: str(),
-  status: oneOf(['True', 'False', 'Unknown']),
-  lastTransitionTime: opt(time()),
-  reason: opt(str()),
-  message: opt(str()),
+  type: str('What it is about.'),
+  status: oneOf(['True', 'False', 'Unknown'], 'True, False or Unknown.'),
+  lastTransitionTime: opt(time('When the status changed last.')),
+  reason: opt(str('Why, as one word.')),
+  message: opt(str('Why, for people.')),
 });
 
 export const NamespaceStatusSchema = coreObject('NamespaceStatus', {
-  phase: opt(oneOf(['Active', 'Terminating'])),
+  phase: opt(oneOf(['Active', 'Terminating'], 'Active, or Terminating while what is in it goes.')),
   conditions: opt(
-    list(NamespaceConditionSchema, { type: 'map', keys: ['type'], patchMergeKey: 'type', patchStrategy: 'merge' }),
+    list(
+      NamespaceConditionSchema,
+      { type: 'map', keys: ['type'], patchMergeKey: 'type', patchStrategy: 'merge' },
+      'What keeps it.',
+    ),
   ),
 });
 

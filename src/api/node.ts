@@ -17,10 +17,10 @@ import {
 } from './schema.ts';
 
 export const TaintSchema = coreObject('Taint', {
-  key: str(),
-  value: opt(str()),
-  effect: oneOf(['NoSchedule', 'PreferNoSchedule', 'NoExecute']),
-  timeAdded: opt(time()),
+  key: str('What pods must tolerate.'),
+  value: opt(str('Its value.')),
+  effect: oneOf(['NoSchedule', 'PreferNoSchedule', 'NoExecute'], 'NoSchedule, PreferNoSchedule or NoExecute.'),
+  timeAdded: opt(time('When it was put there.')),
 });
 
 export const ConfigMapNodeConfigSourceSchema = coreObject('ConfigMapNodeConfigSource', {
@@ -36,31 +36,34 @@ export const NodeConfigSourceSchema = coreObject('NodeConfigSource', {
 });
 
 export const NodeSpecSchema = coreObject('NodeSpec', {
-  podCIDR: opt(str()),
-  podCIDRs: opt(list(str(), { type: 'set', patchStrategy: 'merge' })),
-  providerID: opt(str()),
+  podCIDR: opt(str('Addresses for its pods.')),
+  podCIDRs: opt(list(str(), { type: 'set', patchStrategy: 'merge' }, 'The same, for each family.')),
+  providerID: opt(str('Its name in a cloud.')),
   unschedulable: opt(bool('No new pods.')),
   taints: opt(atomicList(TaintSchema, 'Pods that do not tolerate these are refused.')),
   configSource: opt(NodeConfigSourceSchema),
-  externalID: opt(str()),
+  externalID: opt(str('Of older versions.')),
 });
 
 export const NodeConditionSchema = coreObject('NodeCondition', {
-  type: str(),
-  status: oneOf(['True', 'False', 'Unknown']),
-  lastHeartbeatTime: opt(time()),
-  lastTransitionTime: opt(time()),
-  reason: opt(str()),
-  message: opt(str()),
+  type: str('Ready, MemoryPressure, DiskPressure, PIDPressure.'),
+  status: oneOf(['True', 'False', 'Unknown'], 'True, False or Unknown.'),
+  lastHeartbeatTime: opt(time('When it was last told.')),
+  lastTransitionTime: opt(time('When the status changed last.')),
+  reason: opt(str('Why, as one word.')),
+  message: opt(str('Why, for people.')),
 });
 
 export const NodeAddressSchema = coreObject('NodeAddress', {
-  type: oneOf(['Hostname', 'InternalIP', 'ExternalIP', 'InternalDNS', 'ExternalDNS']),
-  address: str(),
+  type: oneOf(
+    ['Hostname', 'InternalIP', 'ExternalIP', 'InternalDNS', 'ExternalDNS'],
+    'InternalIP, Hostname and the like.',
+  ),
+  address: str('The address or name.'),
 });
 
 export const DaemonEndpointSchema = coreObject('DaemonEndpoint', {
-  Port: int32(),
+  Port: int32('Port of the daemon.'),
 });
 
 export const NodeDaemonEndpointsSchema = coreObject('NodeDaemonEndpoints', {
@@ -72,22 +75,22 @@ export const NodeSwapStatusSchema = coreObject('NodeSwapStatus', {
 });
 
 export const NodeSystemInfoSchema = coreObject('NodeSystemInfo', {
-  machineID: str(),
-  systemUUID: str(),
-  bootID: str(),
-  kernelVersion: str(),
-  osImage: str(),
-  containerRuntimeVersion: str(),
-  kubeletVersion: str(),
-  kubeProxyVersion: str(),
-  operatingSystem: str(),
-  architecture: str(),
+  machineID: str('Of /etc/machine-id.'),
+  systemUUID: str('Of the firmware.'),
+  bootID: str('Of this run of the kernel.'),
+  kernelVersion: str('As uname -r tells it.'),
+  osImage: str('Name of the distribution.'),
+  containerRuntimeVersion: str('Name and version of the runtime.'),
+  kubeletVersion: str('The version whose behaviour is followed.'),
+  kubeProxyVersion: str('Of older versions.'),
+  operatingSystem: str('linux.'),
+  architecture: str('Of the machine.'),
   swap: opt(NodeSwapStatusSchema),
 });
 
 export const ContainerImageSchema = coreObject('ContainerImage', {
-  names: atomicList(str()),
-  sizeBytes: opt(int64()),
+  names: atomicList(str(), 'By which it is known.'),
+  sizeBytes: opt(int64('How large it is.')),
 });
 
 export const AttachedVolumeSchema = coreObject('AttachedVolume', {
@@ -119,22 +122,30 @@ export const NodeFeaturesSchema = coreObject('NodeFeatures', {
 export const NodeStatusSchema = coreObject('NodeStatus', {
   capacity: opt(resourceList('All resources of the node.')),
   allocatable: opt(resourceList('Resources that pods may request.')),
-  phase: opt(str()),
+  phase: opt(str('Of older versions.')),
   conditions: opt(
-    list(NodeConditionSchema, { type: 'map', keys: ['type'], patchMergeKey: 'type', patchStrategy: 'merge' }),
+    list(
+      NodeConditionSchema,
+      { type: 'map', keys: ['type'], patchMergeKey: 'type', patchStrategy: 'merge' },
+      'Whether it is ready, and what it is short of.',
+    ),
   ),
   addresses: opt(
-    list(NodeAddressSchema, { type: 'map', keys: ['type'], patchMergeKey: 'type', patchStrategy: 'merge' }),
+    list(
+      NodeAddressSchema,
+      { type: 'map', keys: ['type'], patchMergeKey: 'type', patchStrategy: 'merge' },
+      'Where it can be reached.',
+    ),
   ),
   daemonEndpoints: opt(NodeDaemonEndpointsSchema),
   nodeInfo: opt(NodeSystemInfoSchema),
-  images: opt(atomicList(ContainerImageSchema)),
-  volumesInUse: opt(atomicList(str())),
-  volumesAttached: opt(atomicList(AttachedVolumeSchema)),
+  images: opt(atomicList(ContainerImageSchema, 'Images that it has.')),
+  volumesInUse: opt(atomicList(str(), 'Not used here.')),
+  volumesAttached: opt(atomicList(AttachedVolumeSchema, 'Not used here.')),
   config: opt(NodeConfigStatusSchema),
-  runtimeHandlers: opt(atomicList(NodeRuntimeHandlerSchema)),
+  runtimeHandlers: opt(atomicList(NodeRuntimeHandlerSchema, 'What the runtime can, by handler.')),
   features: opt(NodeFeaturesSchema),
-  declaredFeatures: opt(atomicList(str())),
+  declaredFeatures: opt(atomicList(str(), 'Not used here.')),
 });
 
 export const NodeSchema = coreObject(

@@ -4,12 +4,12 @@ import { PersistentVolumeClaimSpecSchema } from './pod/volume-claim.ts';
 import { atomicList, coreObject, list, mapOf, oneOf, opt, ptr, resourceList, str, time } from './schema.ts';
 
 export const PersistentVolumeClaimConditionSchema = coreObject('PersistentVolumeClaimCondition', {
-  type: str(),
-  status: str(),
-  lastProbeTime: opt(time()),
-  lastTransitionTime: opt(time()),
-  reason: opt(str()),
-  message: opt(str()),
+  type: str('What it is about.'),
+  status: str('True, False or Unknown.'),
+  lastProbeTime: opt(time('When it was last looked at.')),
+  lastTransitionTime: opt(time('When the status changed last.')),
+  reason: opt(str('Why, as one word.')),
+  message: opt(str('Why, for people.')),
 });
 
 export const ModifyVolumeStatusSchema = coreObject('ModifyVolumeStatus', {
@@ -18,20 +18,24 @@ export const ModifyVolumeStatusSchema = coreObject('ModifyVolumeStatus', {
 });
 
 export const PersistentVolumeClaimStatusSchema = coreObject('PersistentVolumeClaimStatus', {
-  phase: opt(oneOf(['Pending', 'Bound', 'Lost'])),
-  accessModes: opt(atomicList(str())),
+  phase: opt(oneOf(['Pending', 'Bound', 'Lost'], 'Whether it has a volume.')),
+  accessModes: opt(atomicList(str(), 'Of its volume.')),
   capacity: opt(resourceList('Of the volume that it is bound to.')),
   conditions: opt(
-    list(PersistentVolumeClaimConditionSchema, {
-      type: 'map',
-      keys: ['type'],
-      patchMergeKey: 'type',
-      patchStrategy: 'merge',
-    }),
+    list(
+      PersistentVolumeClaimConditionSchema,
+      {
+        type: 'map',
+        keys: ['type'],
+        patchMergeKey: 'type',
+        patchStrategy: 'merge',
+      },
+      'What happens to it.',
+    ),
   ),
-  allocatedResources: opt(resourceList()),
-  allocatedResourceStatuses: opt(mapOf(str())),
-  currentVolumeAttributesClassName: ptr(str()),
+  allocatedResources: opt(resourceList('What was granted while it is resized.')),
+  allocatedResourceStatuses: opt(mapOf(str(), 'How far a resize is.')),
+  currentVolumeAttributesClassName: ptr(str('Not used here.')),
   modifyVolumeStatus: opt(ModifyVolumeStatusSchema),
 });
 

@@ -8,7 +8,7 @@ import { anyObject, atomicList, coreObject, oneOf, opt, ptr, resourceList, str, 
 
 export const LocalVolumeSourceSchema = coreObject('LocalVolumeSource', {
   path: str('A directory of the host.'),
-  fsType: ptr(str()),
+  fsType: ptr(str('Not used: the path is a directory.')),
 });
 
 export const VolumeNodeAffinitySchema = coreObject('VolumeNodeAffinity', {
@@ -43,28 +43,30 @@ const others = Object.fromEntries(otherVolumeSources.map((name) => [name, opt(an
 };
 
 export const PersistentVolumeSpecSchema = coreObject('PersistentVolumeSpec', {
-  capacity: opt(resourceList()),
+  capacity: opt(resourceList('How much it holds: storage. Not enforced.')),
   hostPath: opt(HostPathVolumeSourceSchema),
   local: opt(LocalVolumeSourceSchema),
   nfs: opt(NFSVolumeSourceSchema),
   ...others,
-  accessModes: opt(atomicList(oneOf(['ReadWriteOnce', 'ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOncePod']))),
+  accessModes: opt(
+    atomicList(oneOf(['ReadWriteOnce', 'ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOncePod']), 'How it may be mounted.'),
+  ),
   claimRef: opt(ObjectReferenceSchema),
   persistentVolumeReclaimPolicy: opt(
     oneOf(['Retain', 'Recycle', 'Delete'], 'What becomes of the volume when its claim is gone. Default: Retain.'),
   ),
-  storageClassName: opt(str()),
-  mountOptions: opt(atomicList(str())),
-  volumeMode: ptr(oneOf(['Block', 'Filesystem'])),
+  storageClassName: opt(str('The class that it belongs to.')),
+  mountOptions: opt(atomicList(str(), 'Options of its mount.')),
+  volumeMode: ptr(oneOf(['Block', 'Filesystem'], 'Filesystem is supported.')),
   nodeAffinity: opt(VolumeNodeAffinitySchema),
-  volumeAttributesClassName: ptr(str()),
+  volumeAttributesClassName: ptr(str('Not supported.')),
 });
 
 export const PersistentVolumeStatusSchema = coreObject('PersistentVolumeStatus', {
-  phase: opt(oneOf(['Pending', 'Available', 'Bound', 'Released', 'Failed'])),
-  message: opt(str()),
-  reason: opt(str()),
-  lastPhaseTransitionTime: opt(time()),
+  phase: opt(oneOf(['Pending', 'Available', 'Bound', 'Released', 'Failed'], 'Available, Bound, Released or Failed.')),
+  message: opt(str('Why, for people.')),
+  reason: opt(str('Why, as one word.')),
+  lastPhaseTransitionTime: opt(time('When the phase changed last.')),
 });
 
 export const PersistentVolumeSchema = coreObject(

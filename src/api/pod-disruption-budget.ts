@@ -19,12 +19,12 @@ import {
 export const unhealthyPodEvictionPolicies = ['AlwaysAllow', 'IfHealthyBudget'] as const;
 
 const ConditionSchema = metaObject('Condition', {
-  type: str(),
-  status: oneOf(['True', 'False', 'Unknown']),
-  observedGeneration: opt(int64()),
-  lastTransitionTime: time(),
-  reason: str(),
-  message: str(),
+  type: str('What it is about.'),
+  status: oneOf(['True', 'False', 'Unknown'], 'True, False or Unknown.'),
+  observedGeneration: opt(int64('The spec that this is about.')),
+  lastTransitionTime: time('When the status changed last.'),
+  reason: str('Why, as one word.'),
+  message: str('Why, for people.'),
 });
 
 export const PodDisruptionBudgetSpecSchema = policyObject('PodDisruptionBudgetSpec', {
@@ -37,14 +37,18 @@ export const PodDisruptionBudgetSpecSchema = policyObject('PodDisruptionBudgetSp
 });
 
 export const PodDisruptionBudgetStatusSchema = policyObject('PodDisruptionBudgetStatus', {
-  observedGeneration: opt(int64()),
-  disruptedPods: opt(mapOf(time())),
+  observedGeneration: opt(int64('The spec that this is about.')),
+  disruptedPods: opt(mapOf(time(), 'Pods whose eviction was granted and not yet seen.')),
   disruptionsAllowed: int32('How many pods may be evicted now.'),
-  currentHealthy: int32(),
-  desiredHealthy: int32(),
-  expectedPods: int32(),
+  currentHealthy: int32('Pods that are ready.'),
+  desiredHealthy: int32('How many have to be.'),
+  expectedPods: int32('How many there are.'),
   conditions: opt(
-    list(ConditionSchema, { type: 'map', keys: ['type'], patchMergeKey: 'type', patchStrategy: 'merge' }),
+    list(
+      ConditionSchema,
+      { type: 'map', keys: ['type'], patchMergeKey: 'type', patchStrategy: 'merge' },
+      'DisruptionAllowed: whether one more may go.',
+    ),
   ),
 });
 

@@ -11,7 +11,11 @@ export const ServiceAccountSchema = coreObject(
     kind: str(),
     metadata: ObjectMetaSchema,
     secrets: opt(
-      list(ObjectReferenceSchema, { type: 'map', keys: ['name'], patchMergeKey: 'name', patchStrategy: 'merge' }),
+      list(
+        ObjectReferenceSchema,
+        { type: 'map', keys: ['name'], patchMergeKey: 'name', patchStrategy: 'merge' },
+        'Not used: ask for a token.',
+      ),
     ),
     imagePullSecrets: opt(
       atomicList(LocalObjectReferenceSchema, 'Secrets for pulling images of pods that name none themselves.'),

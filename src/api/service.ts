@@ -32,7 +32,7 @@ export const ServicePortSchema = coreObject('ServicePort', {
 });
 
 export const ClientIPConfigSchema = coreObject('ClientIPConfig', {
-  timeoutSeconds: ptr(int32()),
+  timeoutSeconds: ptr(int32('How long a client stays with its pod.')),
 });
 
 export const SessionAffinityConfigSchema = coreObject('SessionAffinityConfig', {
@@ -41,16 +41,20 @@ export const SessionAffinityConfigSchema = coreObject('SessionAffinityConfig', {
 
 export const ServiceSpecSchema = coreObject('ServiceSpec', {
   ports: opt(
-    list(ServicePortSchema, {
-      type: 'map',
-      keys: ['port', 'protocol'],
-      patchMergeKey: 'port',
-      patchStrategy: 'merge',
-    }),
+    list(
+      ServicePortSchema,
+      {
+        type: 'map',
+        keys: ['port', 'protocol'],
+        patchMergeKey: 'port',
+        patchStrategy: 'merge',
+      },
+      'The ports of the service.',
+    ),
   ),
   selector: opt(atomicMap(str(), 'Labels of the pods that the service stands for.')),
   clusterIP: opt(str('The address of the service; None: it has none, clients ask for its pods.')),
-  clusterIPs: opt(atomicList(str())),
+  clusterIPs: opt(atomicList(str(), 'The addresses of the service, clusterIP first.')),
   type: opt(oneOf(serviceTypes, 'ClusterIP is supported.')),
   externalIPs: opt(atomicList(str(), 'Not supported.')),
   sessionAffinity: opt(oneOf(sessionAffinities, 'For whoever forwards connections.')),
@@ -61,8 +65,8 @@ export const ServiceSpecSchema = coreObject('ServiceSpec', {
   healthCheckNodePort: opt(int32('Not supported.')),
   publishNotReadyAddresses: opt(bool('Pods that are not ready are told as if they were.')),
   sessionAffinityConfig: opt(SessionAffinityConfigSchema),
-  ipFamilies: opt(atomicList(str())),
-  ipFamilyPolicy: ptr(oneOf(ipFamilyPolicies)),
+  ipFamilies: opt(atomicList(str(), 'IPv4 or IPv6: of its addresses and of the pods that are told.')),
+  ipFamilyPolicy: ptr(oneOf(ipFamilyPolicies, 'SingleStack is supported.')),
   allocateLoadBalancerNodePorts: ptr(bool('Not supported.')),
   loadBalancerClass: ptr(str('Not supported.')),
   internalTrafficPolicy: ptr(oneOf(trafficPolicies, 'For whoever forwards connections.')),
@@ -70,26 +74,30 @@ export const ServiceSpecSchema = coreObject('ServiceSpec', {
 });
 
 export const PortStatusSchema = coreObject('PortStatus', {
-  port: int32(),
-  protocol: str(),
-  error: ptr(str()),
+  port: int32('The port of the service.'),
+  protocol: str('SCTP, TCP or UDP.'),
+  error: ptr(str('What is wrong with it.')),
 });
 
 export const LoadBalancerIngressSchema = coreObject('LoadBalancerIngress', {
-  ip: opt(str()),
-  hostname: opt(str()),
-  ipMode: ptr(str()),
-  ports: opt(atomicList(PortStatusSchema)),
+  ip: opt(str('Its address.')),
+  hostname: opt(str('Its name.')),
+  ipMode: ptr(str('How the address is forwarded: VIP or Proxy.')),
+  ports: opt(atomicList(PortStatusSchema, 'What is known of its ports.')),
 });
 
 export const LoadBalancerStatusSchema = coreObject('LoadBalancerStatus', {
-  ingress: opt(atomicList(LoadBalancerIngressSchema)),
+  ingress: opt(atomicList(LoadBalancerIngressSchema, 'Where a load balancer takes connections.')),
 });
 
 export const ServiceStatusSchema = coreObject('ServiceStatus', {
   loadBalancer: opt(LoadBalancerStatusSchema),
   conditions: opt(
-    list(ConditionSchema, { type: 'map', keys: ['type'], patchMergeKey: 'type', patchStrategy: 'merge' }),
+    list(
+      ConditionSchema,
+      { type: 'map', keys: ['type'], patchMergeKey: 'type', patchStrategy: 'merge' },
+      'What somebody observes of the service.',
+    ),
   ),
 });
 

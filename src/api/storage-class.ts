@@ -3,13 +3,13 @@ import { type ObjectMeta, ObjectMetaSchema } from './meta.ts';
 import { atomicList, bool, coreObject, oneOf, opt, ptr, storageObject, str, stringMap } from './schema.ts';
 
 export const TopologySelectorLabelRequirementSchema = coreObject('TopologySelectorLabelRequirement', {
-  key: str(),
-  values: atomicList(str()),
+  key: str('The label of the node.'),
+  values: atomicList(str(), 'One of these is its value.'),
 });
 
 export const TopologySelectorTermSchema = coreObject(
   'TopologySelectorTerm',
-  { matchLabelExpressions: opt(atomicList(TopologySelectorLabelRequirementSchema)) },
+  { matchLabelExpressions: opt(atomicList(TopologySelectorLabelRequirementSchema, 'All of them hold.')) },
   { atomic: true },
 );
 
@@ -20,12 +20,12 @@ export const StorageClassSchema = storageObject(
     kind: str(),
     metadata: ObjectMetaSchema,
     provisioner: str('Who makes the volumes.'),
-    parameters: opt(stringMap()),
+    parameters: opt(stringMap('What the provisioner is told.')),
     reclaimPolicy: ptr(oneOf(['Delete', 'Retain'], 'Of the volumes that are made. Default: Delete.')),
-    mountOptions: opt(atomicList(str())),
-    allowVolumeExpansion: ptr(bool()),
+    mountOptions: opt(atomicList(str(), 'Of the volumes that are made.')),
+    allowVolumeExpansion: ptr(bool('Whether claims may grow.')),
     volumeBindingMode: ptr(oneOf(['Immediate', 'WaitForFirstConsumer'], 'Default: Immediate.')),
-    allowedTopologies: opt(atomicList(TopologySelectorTermSchema)),
+    allowedTopologies: opt(atomicList(TopologySelectorTermSchema, 'Where volumes may be made.')),
   },
   { description: 'A way to make volumes for claims.' },
 );

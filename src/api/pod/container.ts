@@ -21,13 +21,13 @@ export const ContainerPortSchema = coreObject('ContainerPort', {
 });
 
 export const ConfigMapEnvSourceSchema = coreObject('ConfigMapEnvSource', {
-  name: opt(str()),
-  optional: ptr(bool()),
+  name: opt(str('Name of the ConfigMap.')),
+  optional: ptr(bool('Whether it may be missing.')),
 });
 
 export const SecretEnvSourceSchema = coreObject('SecretEnvSource', {
-  name: opt(str()),
-  optional: ptr(bool()),
+  name: opt(str('Name of the Secret.')),
+  optional: ptr(bool('Whether it may be missing.')),
 });
 
 export const EnvFromSourceSchema = coreObject('EnvFromSource', {
@@ -45,18 +45,18 @@ export const EnvVarSourceSchema = coreObject('EnvVarSource', {
 });
 
 export const EnvVarSchema = coreObject('EnvVar', {
-  name: str(),
+  name: str('Name of the variable.'),
   value: opt(str('Value. $(NAME) is expanded from variables defined before.')),
   valueFrom: opt(about(EnvVarSourceSchema, 'Where the value is taken from instead.')),
 });
 
 export const ContainerRestartRuleOnExitCodesSchema = coreObject('ContainerRestartRuleOnExitCodes', {
-  operator: opt(oneOf(['In', 'NotIn'])),
-  values: opt(list(int32(), { type: 'set' })),
+  operator: opt(oneOf(['In', 'NotIn'], 'In or NotIn.')),
+  values: opt(list(int32(), { type: 'set' }, 'The exit codes.')),
 });
 
 export const ContainerRestartRuleSchema = coreObject('ContainerRestartRule', {
-  action: opt(oneOf(['Restart', 'RestartAllContainers'])),
+  action: opt(oneOf(['Restart', 'RestartAllContainers'], 'Restart or RestartAllContainers.')),
   exitCodes: opt(ContainerRestartRuleOnExitCodesSchema),
 });
 

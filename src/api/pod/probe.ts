@@ -3,30 +3,30 @@ import { about, atomicList, coreObject, int32, int64, intOrString, oneOf, opt, p
 /** Probes and lifecycle hooks, and the actions both can take. */
 
 export const ExecActionSchema = coreObject('ExecAction', {
-  command: opt(atomicList(str())),
+  command: opt(atomicList(str(), 'Program and arguments; no shell is involved.')),
 });
 
 export const HTTPHeaderSchema = coreObject('HTTPHeader', {
-  name: str(),
-  value: str(),
+  name: str('Name of the header.'),
+  value: str('Its value.'),
 });
 
 export const HTTPGetActionSchema = coreObject('HTTPGetAction', {
-  path: opt(str()),
-  port: intOrString(),
+  path: opt(str('What is asked for.')),
+  port: intOrString('Number, or name of a port of the container.'),
   host: opt(str('Default: the IP of the pod.')),
   scheme: opt(oneOf(['HTTP', 'HTTPS'], 'Default: HTTP.')),
-  httpHeaders: opt(atomicList(HTTPHeaderSchema)),
+  httpHeaders: opt(atomicList(HTTPHeaderSchema, 'Headers of the request.')),
 });
 
 export const TCPSocketActionSchema = coreObject('TCPSocketAction', {
-  port: intOrString(),
-  host: opt(str()),
+  port: intOrString('Number, or name of a port of the container.'),
+  host: opt(str('Default: the pod.')),
 });
 
 export const GRPCActionSchema = coreObject('GRPCAction', {
-  port: int32(),
-  service: ptr(str()),
+  port: int32('The port.'),
+  service: ptr(str('Name of the service that is asked for.')),
 });
 
 export const ProbeSchema = coreObject('Probe', {
@@ -43,7 +43,7 @@ export const ProbeSchema = coreObject('Probe', {
 });
 
 export const SleepActionSchema = coreObject('SleepAction', {
-  seconds: int64(),
+  seconds: int64('How long.'),
 });
 
 export const LifecycleHandlerSchema = coreObject('LifecycleHandler', {

@@ -5,7 +5,7 @@ import { bool, coreObject, int32, opt, ptr, quantity, str } from '../schema.ts';
 export const LocalObjectReferenceSchema = coreObject(
   'LocalObjectReference',
   {
-    name: opt(str()),
+    name: opt(str('Name of the object, in the same namespace.')),
   },
   { atomic: true },
 );
@@ -49,9 +49,9 @@ export const ResourceFieldSelectorSchema = coreObject(
 export const ConfigMapKeySelectorSchema = coreObject(
   'ConfigMapKeySelector',
   {
-    name: opt(str()),
-    key: str(),
-    optional: ptr(bool()),
+    name: opt(str('Name of the ConfigMap.')),
+    key: str('Which of its values.'),
+    optional: ptr(bool('Whether it may be missing.')),
   },
   { atomic: true },
 );
@@ -59,9 +59,9 @@ export const ConfigMapKeySelectorSchema = coreObject(
 export const SecretKeySelectorSchema = coreObject(
   'SecretKeySelector',
   {
-    name: opt(str()),
-    key: str(),
-    optional: ptr(bool()),
+    name: opt(str('Name of the Secret.')),
+    key: str('Which of its values.'),
+    optional: ptr(bool('Whether it may be missing.')),
   },
   { atomic: true },
 );
@@ -69,30 +69,30 @@ export const SecretKeySelectorSchema = coreObject(
 export const FileKeySelectorSchema = coreObject(
   'FileKeySelector',
   {
-    volumeName: str(),
-    path: str(),
-    key: str(),
-    optional: ptr(bool()),
+    volumeName: str('The volume that the file is on.'),
+    path: str('The file on it.'),
+    key: str('Which of its variables.'),
+    optional: ptr(bool('Whether it may be missing.')),
   },
   { atomic: true },
 );
 
 export const KeyToPathSchema = coreObject('KeyToPath', {
-  key: str(),
-  path: str(),
-  mode: ptr(int32()),
+  key: str('The value.'),
+  path: str('Its file, relative to the volume.'),
+  mode: ptr(int32('Its mode.')),
 });
 
 export const ObjectReferenceSchema = coreObject(
   'ObjectReference',
   {
-    kind: opt(str()),
-    namespace: opt(str()),
-    name: opt(str()),
-    uid: opt(str()),
-    apiVersion: opt(str()),
-    resourceVersion: opt(str()),
-    fieldPath: opt(str()),
+    kind: opt(str('Kind of the object.')),
+    namespace: opt(str('Its namespace.')),
+    name: opt(str('Its name.')),
+    uid: opt(str('Its UID.')),
+    apiVersion: opt(str('Its group and version.')),
+    resourceVersion: opt(str('The version of it that is meant.')),
+    fieldPath: opt(str('The part of it that is meant.')),
   },
   { atomic: true },
 );

@@ -16,6 +16,6 @@ export const ResourceRequirementsSchema = coreObject('ResourceRequirements', {
 });
 
 export const ContainerResizePolicySchema = coreObject('ContainerResizePolicy', {
-  resourceName: str(),
-  restartPolicy: oneOf(['NotRequired', 'RestartContainer']),
+  resourceName: str('cpu or memory.'),
+  restartPolicy: oneOf(['NotRequired', 'RestartContainer'], 'NotRequired, or RestartContainer.'),
 });

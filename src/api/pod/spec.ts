@@ -27,23 +27,23 @@ import { PodSecurityContextSchema } from './security-context.ts';
 import { VolumeSchema } from './volume.ts';
 
 export const HostAliasSchema = coreObject('HostAlias', {
-  ip: str(),
-  hostnames: opt(atomicList(str())),
+  ip: str('The address.'),
+  hostnames: opt(atomicList(str(), 'Its names.')),
 });
 
 export const PodDNSConfigOptionSchema = coreObject('PodDNSConfigOption', {
-  name: opt(str()),
-  value: ptr(str()),
+  name: opt(str('The option.')),
+  value: ptr(str('Its value.')),
 });
 
 export const PodDNSConfigSchema = coreObject('PodDNSConfig', {
-  nameservers: opt(atomicList(str())),
-  searches: opt(atomicList(str())),
-  options: opt(atomicList(PodDNSConfigOptionSchema)),
+  nameservers: opt(atomicList(str(), 'Addresses of name servers.')),
+  searches: opt(atomicList(str(), 'Domains that names are looked for in.')),
+  options: opt(atomicList(PodDNSConfigOptionSchema, 'Options of the resolver.')),
 });
 
 export const PodReadinessGateSchema = coreObject('PodReadinessGate', {
-  conditionType: str(),
+  conditionType: str('The condition that must be True for the pod to be Ready.'),
 });
 
 export const PodOSSchema = coreObject('PodOS', {

@@ -18,40 +18,40 @@ import { ResourceRequirementsSchema } from './resources.ts';
 /** What the daemon reports of a pod. */
 
 export const PodConditionSchema = coreObject('PodCondition', {
-  type: str(),
-  observedGeneration: opt(int64()),
-  status: oneOf(['True', 'False', 'Unknown']),
-  lastProbeTime: opt(time()),
-  lastTransitionTime: opt(time()),
-  reason: opt(str()),
-  message: opt(str()),
+  type: str('What it is about: Ready, ContainersReady, Initialized, PodScheduled and the like.'),
+  observedGeneration: opt(int64('The spec that this is about.')),
+  status: oneOf(['True', 'False', 'Unknown'], 'True, False or Unknown.'),
+  lastProbeTime: opt(time('Not used here.')),
+  lastTransitionTime: opt(time('When the status changed last.')),
+  reason: opt(str('Why, as one word.')),
+  message: opt(str('Why, for people.')),
 });
 
 export const HostIPSchema = coreObject('HostIP', {
-  ip: str(),
+  ip: str('The address.'),
 });
 
 export const PodIPSchema = coreObject('PodIP', {
-  ip: str(),
+  ip: str('The address.'),
 });
 
 export const ContainerStateWaitingSchema = coreObject('ContainerStateWaiting', {
-  reason: opt(str()),
-  message: opt(str()),
+  reason: opt(str('Why it does not run: ContainerCreating, ImagePullBackOff, CrashLoopBackOff and the like.')),
+  message: opt(str('Why, for people.')),
 });
 
 export const ContainerStateRunningSchema = coreObject('ContainerStateRunning', {
-  startedAt: opt(time()),
+  startedAt: opt(time('When it was started.')),
 });
 
 export const ContainerStateTerminatedSchema = coreObject('ContainerStateTerminated', {
-  exitCode: int32(),
-  signal: opt(int32()),
-  reason: opt(str()),
-  message: opt(str()),
-  startedAt: opt(time()),
-  finishedAt: opt(time()),
-  containerID: opt(str()),
+  exitCode: int32('Of its process.'),
+  signal: opt(int32('That ended it.')),
+  reason: opt(str('Completed, Error, OOMKilled and the like.')),
+  message: opt(str('What it left as its last words.')),
+  startedAt: opt(time('When it was started.')),
+  finishedAt: opt(time('When it ended.')),
+  containerID: opt(str('Runtime and id of the container.')),
 });
 
 export const ContainerStateSchema = coreObject('ContainerState', {
@@ -98,30 +98,34 @@ export const ResourceStatusSchema = coreObject('ResourceStatus', {
 });
 
 export const ContainerStatusSchema = coreObject('ContainerStatus', {
-  name: str(),
+  name: str('Of the container in the spec.'),
   state: opt(ContainerStateSchema),
   lastState: opt(about(ContainerStateSchema, 'How the previous instance ended.')),
-  ready: bool(),
-  restartCount: int32(),
-  image: str(),
-  imageID: str(),
-  containerID: opt(str()),
+  ready: bool('Whether it passes its readiness probe.'),
+  restartCount: int32('How often it was started again.'),
+  image: str('The image that it runs.'),
+  imageID: str('Digest of that image.'),
+  containerID: opt(str('Runtime and id of the container.')),
   started: ptr(bool('Whether the startup probe has succeeded.')),
-  allocatedResources: opt(resourceList()),
+  allocatedResources: opt(resourceList('What it was granted.')),
   resources: opt(ResourceRequirementsSchema),
   volumeMounts: opt(
-    list(VolumeMountStatusSchema, {
-      type: 'map',
-      keys: ['mountPath'],
-      patchMergeKey: 'mountPath',
-      patchStrategy: 'merge',
-    }),
+    list(
+      VolumeMountStatusSchema,
+      {
+        type: 'map',
+        keys: ['mountPath'],
+        patchMergeKey: 'mountPath',
+        patchStrategy: 'merge',
+      },
+      'What is mounted where.',
+    ),
   ),
   user: opt(ContainerUserSchema),
   allocatedResourcesStatus: opt(
     list(ResourceStatusSchema, { type: 'map', keys: ['name'], patchMergeKey: 'name', patchStrategy: 'merge' }),
   ),
-  stopSignal: ptr(str()),
+  stopSignal: ptr(str('What stops it.')),
 });
 
 export const PodResourceClaimStatusSchema = coreObject('PodResourceClaimStatus', {
@@ -163,21 +167,29 @@ export const PodStatusSchema = coreObject(
         "Steps of the pod's life.",
       ),
     ),
-    message: opt(str()),
-    reason: opt(str()),
-    nominatedNodeName: opt(str()),
-    hostIP: opt(str()),
-    hostIPs: opt(list(HostIPSchema, { type: 'atomic', patchMergeKey: 'ip', patchStrategy: 'merge' })),
-    podIP: opt(str()),
-    podIPs: opt(list(PodIPSchema, { type: 'map', keys: ['ip'], patchMergeKey: 'ip', patchStrategy: 'merge' })),
+    message: opt(str('Why it is so, for people.')),
+    reason: opt(str('Why it is so, as one word: Evicted and the like.')),
+    nominatedNodeName: opt(str('Not used here.')),
+    hostIP: opt(str('Address of the node.')),
+    hostIPs: opt(
+      list(HostIPSchema, { type: 'atomic', patchMergeKey: 'ip', patchStrategy: 'merge' }, 'Addresses of the node.'),
+    ),
+    podIP: opt(str('Its address.')),
+    podIPs: opt(
+      list(
+        PodIPSchema,
+        { type: 'map', keys: ['ip'], patchMergeKey: 'ip', patchStrategy: 'merge' },
+        'Its addresses, one of each family.',
+      ),
+    ),
     startTime: opt(time('When the daemon first saw the pod.')),
-    initContainerStatuses: opt(atomicList(ContainerStatusSchema)),
-    containerStatuses: opt(atomicList(ContainerStatusSchema)),
+    initContainerStatuses: opt(atomicList(ContainerStatusSchema, 'Of the init containers.')),
+    containerStatuses: opt(atomicList(ContainerStatusSchema, 'Of the containers.')),
     qosClass: opt(
       oneOf(['Guaranteed', 'Burstable', 'BestEffort'], 'Quality of service, computed from requests and limits.'),
     ),
-    ephemeralContainerStatuses: opt(atomicList(ContainerStatusSchema)),
-    resize: opt(str()),
+    ephemeralContainerStatuses: opt(atomicList(ContainerStatusSchema, 'Of the ephemeral containers.')),
+    resize: opt(str('Of older versions: see the conditions.')),
     resourceClaimStatuses: opt(
       list(PodResourceClaimStatusSchema, {
         type: 'map',

@@ -62,51 +62,51 @@ export const GitRepoVolumeSourceSchema = coreObject('GitRepoVolumeSource', {
 });
 
 export const SecretVolumeSourceSchema = coreObject('SecretVolumeSource', {
-  secretName: opt(str()),
-  items: opt(atomicList(KeyToPathSchema)),
-  defaultMode: ptr(int32()),
-  optional: ptr(bool()),
+  secretName: opt(str('Name of the Secret.')),
+  items: opt(atomicList(KeyToPathSchema, 'Which of its values, and where; none: all.')),
+  defaultMode: ptr(int32('Mode of the files. Default: 0644.')),
+  optional: ptr(bool('Whether it may be missing.')),
 });
 
 export const DownwardAPIVolumeFileSchema = coreObject('DownwardAPIVolumeFile', {
-  path: str(),
+  path: str('The file, relative to the volume.'),
   fieldRef: opt(ObjectFieldSelectorSchema),
   resourceFieldRef: opt(ResourceFieldSelectorSchema),
-  mode: ptr(int32()),
+  mode: ptr(int32('Its mode.')),
 });
 
 export const DownwardAPIVolumeSourceSchema = coreObject('DownwardAPIVolumeSource', {
-  items: opt(atomicList(DownwardAPIVolumeFileSchema)),
-  defaultMode: ptr(int32()),
+  items: opt(atomicList(DownwardAPIVolumeFileSchema, 'What is told in which file.')),
+  defaultMode: ptr(int32('Mode of the files. Default: 0644.')),
 });
 
 export const ConfigMapVolumeSourceSchema = coreObject('ConfigMapVolumeSource', {
-  name: opt(str()),
-  items: opt(atomicList(KeyToPathSchema)),
-  defaultMode: ptr(int32()),
-  optional: ptr(bool()),
+  name: opt(str('Name of the ConfigMap.')),
+  items: opt(atomicList(KeyToPathSchema, 'Which of its values, and where; none: all.')),
+  defaultMode: ptr(int32('Mode of the files. Default: 0644.')),
+  optional: ptr(bool('Whether it may be missing.')),
 });
 
 export const SecretProjectionSchema = coreObject('SecretProjection', {
-  name: opt(str()),
-  items: opt(atomicList(KeyToPathSchema)),
-  optional: ptr(bool()),
+  name: opt(str('Name of the Secret.')),
+  items: opt(atomicList(KeyToPathSchema, 'Which of its values, and where; none: all.')),
+  optional: ptr(bool('Whether it may be missing.')),
 });
 
 export const DownwardAPIProjectionSchema = coreObject('DownwardAPIProjection', {
-  items: opt(atomicList(DownwardAPIVolumeFileSchema)),
+  items: opt(atomicList(DownwardAPIVolumeFileSchema, 'What is told in which file.')),
 });
 
 export const ConfigMapProjectionSchema = coreObject('ConfigMapProjection', {
-  name: opt(str()),
-  items: opt(atomicList(KeyToPathSchema)),
-  optional: ptr(bool()),
+  name: opt(str('Name of the ConfigMap.')),
+  items: opt(atomicList(KeyToPathSchema, 'Which of its values, and where; none: all.')),
+  optional: ptr(bool('Whether it may be missing.')),
 });
 
 export const ServiceAccountTokenProjectionSchema = coreObject('ServiceAccountTokenProjection', {
-  audience: opt(str()),
-  expirationSeconds: ptr(int64()),
-  path: str(),
+  audience: opt(str('Whom the token is for. Default: the API.')),
+  expirationSeconds: ptr(int64('How long it is valid; it is renewed before. Default: an hour.')),
+  path: str('Its file, relative to the volume.'),
 });
 
 export const ClusterTrustBundleProjectionSchema = coreObject('ClusterTrustBundleProjection', {
@@ -137,8 +137,8 @@ export const VolumeProjectionSchema = coreObject('VolumeProjection', {
 });
 
 export const ProjectedVolumeSourceSchema = coreObject('ProjectedVolumeSource', {
-  sources: atomicList(VolumeProjectionSchema),
-  defaultMode: ptr(int32()),
+  sources: atomicList(VolumeProjectionSchema, 'What is put together in the volume.'),
+  defaultMode: ptr(int32('Mode of the files. Default: 0644.')),
 });
 
 export const ImageVolumeSourceSchema = coreObject('ImageVolumeSource', {

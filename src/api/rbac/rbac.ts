@@ -21,7 +21,7 @@ export const SubjectSchema = rbacObject(
   {
     kind: str('User, Group or ServiceAccount.'),
     apiGroup: opt(str('"" for a ServiceAccount, rbac.authorization.k8s.io for the others.')),
-    name: str(),
+    name: str('Name of the user, group or account.'),
     namespace: opt(str('Of a ServiceAccount.')),
   },
   { atomic: true },
@@ -29,7 +29,7 @@ export const SubjectSchema = rbacObject(
 
 export const RoleRefSchema = rbacObject(
   'RoleRef',
-  { apiGroup: str(), kind: str('Role or ClusterRole.'), name: str() },
+  { apiGroup: str('rbac.authorization.k8s.io.'), kind: str('Role or ClusterRole.'), name: str('Name of the role.') },
   { atomic: true, description: 'The role that is given. It cannot be changed: delete the binding and make another.' },
 );
 
@@ -37,7 +37,7 @@ export const AggregationRuleSchema = rbacObject('AggregationRule', {
   clusterRoleSelectors: opt(atomicList(LabelSelectorSchema, 'Whose rules are taken: of all that one of them selects.')),
 });
 
-const rules = atomicList(PolicyRuleSchema);
+const rules = atomicList(PolicyRuleSchema, 'What may be done: each of them allows more.');
 const subjects = opt(atomicList(SubjectSchema, 'Who gets the role.'));
 const head = { apiVersion: str(), kind: str(), metadata: ObjectMetaSchema };
 

@@ -1,3 +1,4 @@
+import { patchTypes } from '../patch/apply-patch.ts';
 import { type AnyKind, apiVersionOf } from '../representation.ts';
 
 /**
@@ -27,8 +28,12 @@ export function openApiDocument(kinds: readonly AnyKind[], groupVersion: string,
   for (const kind of served) {
     const name = define(kind.schema as unknown as SchemaNode, definitions);
     // What every object has need not be written: the request says it.
-    const { required: _, ...definition } = definitions.get(name) ?? {};
-    definitions.set(name, { ...definition, 'x-kubernetes-group-version-kind': [gvk(kind)] });
+    const { required: _, properties = {}, ...definition } = definitions.get(name) ?? {};
+    definitions.set(name, {
+      ...definition,
+      properties: describeCommon(properties),
+      'x-kubernetes-group-version-kind': [gvk(kind)],
+    });
     Object.assign(paths, kindPaths(kind, name));
   }
   return {
@@ -37,6 +42,25 @@ export function openApiDocument(kinds: readonly AnyKind[], groupVersion: string,
     paths,
     components: { schemas: Object.fromEntries([...definitions].sort(([a], [b]) => (a < b ? -1 : 1))) },
   };
+}
+
+/** What objects of every kind have, where the kind says nothing else of it. */
+const commonDescriptions: Readonly<Record<string, string>> = {
+  apiVersion: 'Group and version of the kind.',
+  kind: 'Kind of the object.',
+  metadata: 'Name, labels and what else objects of every kind have.',
+  spec: 'What is wanted.',
+  status: 'What is observed. It is written by its own path.',
+};
+
+function describeCommon(properties: unknown): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(properties as Record<string, SchemaNode>).map(([name, schema]) => {
+      const description = commonDescriptions[name];
+      if (description === undefined || schema.description !== undefined) return [name, schema];
+      return [name, schema.$ref === undefined ? { ...schema, description } : { description, allOf: [schema] }];
+    }),
+  );
 }
 
 function gvk(kind: AnyKind): object {
@@ -73,7 +97,7 @@ function collectionOperations(kind: AnyKind): Operation[] {
 function itemOperations(kind: AnyKind): Operation[] {
   const operations: Operation[] = [{ method: 'get', action: 'get', parameters: [] }];
   if (kind.verbs.includes('update')) operations.push({ method: 'put', action: 'put', parameters: writeParameters });
-  if (kind.verbs.includes('patch')) operations.push({ method: 'patch', action: 'patch', parameters: writeParameters });
+  if (kind.verbs.includes('patch')) operations.push({ method: 'patch', action: 'patch', parameters: patchParameters });
   if (kind.verbs.includes('delete'))
     operations.push({ method: 'delete', action: 'delete', parameters: deleteParameters });
   return operations;
@@ -93,7 +117,7 @@ function pathItem(kind: AnyKind, definition: string, path: string, operations: r
       operationId: `${action}${path.replace(/[^a-zA-Z]+(.)?/g, (_, next: string | undefined) => next?.toUpperCase() ?? '')}`,
       parameters: query,
       ...(method === 'post' || method === 'put' || method === 'patch'
-        ? { requestBody: { required: true, content } }
+        ? { requestBody: { required: true, content: method === 'patch' ? patchContent : content } }
         : {}),
       responses: { '200': { description: 'OK', content } },
       'x-kubernetes-action': action,
@@ -102,6 +126,10 @@ function pathItem(kind: AnyKind, definition: string, path: string, operations: r
   ]);
   return { ...Object.fromEntries(entries), parameters };
 }
+
+const patchContent = Object.fromEntries(
+  [...patchTypes].map(([mediaType, type]) => [mediaType, { schema: { type: type === 'json' ? 'array' : 'object' } }]),
+);
 
 const stringQuery = (name: string) => ({ name, in: 'query', schema: { type: 'string' } });
 const integerQuery = (name: string) => ({ name, in: 'query', schema: { type: 'integer' } });
@@ -120,6 +148,7 @@ const listParameters = [
   integerQuery('timeoutSeconds'),
 ];
 const writeParameters = [stringQuery('dryRun'), stringQuery('fieldManager'), stringQuery('fieldValidation')];
+const patchParameters = [...writeParameters, booleanQuery('force')];
 const deleteParameters = [stringQuery('dryRun'), integerQuery('gracePeriodSeconds'), stringQuery('propagationPolicy')];
 
 /** Puts a named schema and all that it refers to among the definitions. @returns its name. */

@@ -73,6 +73,55 @@ t.test('OpenAPI describes what is served, and tells kubectl that fields are vali
   t.notMatch(JSON.stringify(document), 'x-definition');
 });
 
+t.test('OpenAPI tells how an object is patched and applied', async (t) => {
+  const { request } = await startApi(t);
+  const { patch, put } = (await request('GET', '/openapi/v3/api/v1')).body.paths[
+    '/api/v1/namespaces/{namespace}/services/{name}'
+  ];
+  const names = ({ parameters }: { parameters: { name: string }[] }) => parameters.map(({ name }) => name);
+  t.same(names(patch), ['dryRun', 'fieldManager', 'fieldValidation', 'force']);
+  t.same(names(put), ['dryRun', 'fieldManager', 'fieldValidation']);
+  t.same(Object.keys(patch.requestBody.content).sort(), [
+    'application/apply-patch+yaml',
+    'application/json-patch+json',
+    'application/merge-patch+json',
+    'application/strategic-merge-patch+json',
+  ]);
+});
+
+t.test('kubectl explain has something to say of the fields of each kind', async (t) => {
+  const { request } = await startApi(t);
+  const { paths } = (await request('GET', '/openapi/v3')).body;
+  interface Schema {
+    readonly description?: string;
+    readonly $ref?: string;
+    readonly properties?: Readonly<Record<string, Schema>>;
+    readonly 'x-kubernetes-group-version-kind'?: unknown;
+  }
+  for (const path of Object.keys(paths)) {
+    const schemas: Record<string, Schema> = (await request('GET', `/openapi/v3/${path}`)).body.components.schemas;
+    for (const [name, schema] of Object.entries(schemas)) {
+      if (!schema['x-kubernetes-group-version-kind']) continue;
+      t.ok(schema.description, name);
+      const parts = ['', 'Spec', 'Status'].map((part) => [`${name}${part}`, schemas[`${name}${part}`]] as const);
+      for (const [part, { properties = {} } = {}] of parts) {
+        const silent = Object.entries(properties).filter(([, field]) => !field.description && !field.$ref);
+        t.same(
+          silent.map(([field]) => field).filter((field) => !isForLater(part, field)),
+          [],
+          part,
+        );
+      }
+    }
+  }
+});
+
+/** What is refused, or never set, needs no explanation. */
+function isForLater(definition: string, field: string): boolean {
+  if (definition.endsWith('.PersistentVolumeSpec')) return !/Mode|capacity|Class/.test(field);
+  return /resourceClaim|ResourceClaim|extendedResource|allocatedResources/.test(field);
+}
+
 t.test('health: in one word for everybody, in detail for those who may know', async (t) => {
   let error: string | undefined;
   const health = () => [{ name: 'runtime', error }];
