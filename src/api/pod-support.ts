@@ -52,13 +52,22 @@ const oneOf =
     values.includes(value);
 
 const onAppArmor: Pick<Unsupported, 'unless' | 'hint'> = {
-  unless: (_value, _key, { hasAppArmor }) => hasAppArmor,
+  unless: (value, _key, { hasAppArmor }) => hasAppArmor || value === 'Unconfined',
   hint: 'the host has no AppArmor',
 };
+/** Charts write `seLinuxOptions: {}`, which asks for nothing. */
 const onSELinux: Pick<Unsupported, 'unless' | 'hint'> = {
-  unless: (_value, _key, { hasSELinux }) => hasSELinux,
+  unless: (value, _key, { hasSELinux }) => hasSELinux || isEmptyMap(value),
   hint: 'the host has no SELinux',
 };
+
+function isEmptyMap(value: unknown): boolean {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    Object.values(value).every((item) => item === undefined || item === '')
+  );
+}
 
 /** Kubernetes takes an empty name, and then means no profile at all (CVE-2023-2431). */
 const someText: Pick<Unsupported, 'unless' | 'hint'> = {

@@ -44,6 +44,10 @@ t.test('what works', async (t) => {
         },
       },
     },
+    'asking nothing of a host without AppArmor and SELinux': {
+      container: { securityContext: { appArmorProfile: { type: 'Unconfined' }, seLinuxOptions: {} } },
+      spec: { securityContext: { appArmorProfile: { type: 'Unconfined' }, seLinuxOptions: { level: '' } } },
+    },
     'requests and limits of storage': {
       container: { resources: { requests: { 'ephemeral-storage': '1Gi' }, limits: { 'ephemeral-storage': '2Gi' } } },
     },
