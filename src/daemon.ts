@@ -33,6 +33,7 @@ import type { Orphans } from './pod/orphans.ts';
 import { PodApi } from './pod/pod-api.ts';
 import type { PodManager } from './pod/pod-manager.ts';
 import { registerPodMetrics } from './pod/pod-metrics.ts';
+import { PodStartMetrics } from './pod/pod-start-metrics.ts';
 import { type Machine, startPods } from './pods.ts';
 import { ProbeMetrics } from './probes/metrics.ts';
 import { CriClient } from './runtime/cri-client.ts';
@@ -122,6 +123,7 @@ class MiniKubelet implements Daemon {
   readonly #nodeLease: NodeLease;
   readonly #probeMetrics = new ProbeMetrics();
   readonly #registry = new Registry();
+  readonly #startMetrics: PodStartMetrics;
   #machine: Machine | undefined;
   /** They come and go: read anew with every heartbeat of the node. */
   #hostIPs: readonly string[] = [];
@@ -149,6 +151,7 @@ class MiniKubelet implements Daemon {
     this.#config = config;
     this.#logger = logger;
     this.#store = new Store({ path: join(config.stateDirectory, 'store.db'), logger, clock: systemClock });
+    this.#startMetrics = new PodStartMetrics({ registry: this.#registry, store: this.#store, clock: systemClock });
     this.#decoder = new Decoder();
     this.#client = new CriClient({
       endpoint: config.containerRuntimeEndpoint,
@@ -253,6 +256,7 @@ class MiniKubelet implements Daemon {
     });
     const { nodeName } = this.#config;
     registerPodMetrics({ registry: this.#registry, nodeName, store: this.#store, cache: this.#cache });
+    this.#startMetrics.start();
     this.#usage = usage;
     this.#server = this.#makeServer(podApi, usage);
     await this.#server.start();
@@ -269,6 +273,7 @@ class MiniKubelet implements Daemon {
     await this.#shutdown?.stop();
     await this.#manifests?.stop();
     await this.#server?.stop();
+    this.#startMetrics.stop();
     this.#scheduler.stop();
     this.#arrivals.stop();
     await this.#binder?.stop();
@@ -390,6 +395,7 @@ class MiniKubelet implements Daemon {
       monitor: this.#monitor,
       recorder: this.#recorder,
       probeMetrics: this.#probeMetrics,
+      startMetrics: this.#startMetrics,
       machine: this.#knownMachine(),
       tokens: this.#knownTokens(),
       hostIPs: () => this.#hostIPs,

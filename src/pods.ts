@@ -25,6 +25,7 @@ import { fieldPath } from './pod/containers.ts';
 import { imagesOfVolumes } from './pod/image-volumes.ts';
 import { Orphans } from './pod/orphans.ts';
 import { PodManager, type Rejection } from './pod/pod-manager.ts';
+import type { PodStartMetrics } from './pod/pod-start-metrics.ts';
 import { runtimeHandlerOf } from './pod/runtime-handler.ts';
 import type { PodServices, PodSettings } from './pod/services.ts';
 import type { ProbeMetrics } from './probes/metrics.ts';
@@ -64,6 +65,7 @@ export interface PodParts {
   readonly monitor: RuntimeMonitor;
   readonly recorder: EventRecorder;
   readonly probeMetrics: ProbeMetrics;
+  readonly startMetrics: PodStartMetrics;
   readonly machine: Machine;
   readonly tokens: ServiceAccountTokens;
   readonly hostIPs: () => readonly string[];
@@ -127,6 +129,7 @@ export async function startPods(parts: PodParts): Promise<Pods> {
       podManager.retryAll();
     }),
     logger,
+    startMetrics: parts.startMetrics,
     runtimeWork: new Semaphore(config.maxConcurrentPodWorkers),
     sandboxes: new Semaphore(config.maxConcurrentPodWorkers),
     settings: await podSettings(parts, cgroups),
@@ -188,8 +191,11 @@ function makeImages(parts: PodParts): Images {
       burst: config.registryBurst,
     }),
     onUse: (imageId) => garbage.noteUse(imageId),
-    onEvent: (pod, container, type, reason, message) =>
-      recorder.event(pod, type, reason, message, container === undefined ? undefined : fieldPath(pod, container)),
+    onEvent: (pod, container, type, reason, message) => {
+      if (reason === 'Pulling') parts.startMetrics.pullBegan(pod.metadata.uid);
+      if (reason === 'Pulled') parts.startMetrics.pullEnded(pod.metadata.uid);
+      recorder.event(pod, type, reason, message, container === undefined ? undefined : fieldPath(pod, container));
+    },
   });
   return { manager, garbage };
 }

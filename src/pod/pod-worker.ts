@@ -15,6 +15,7 @@ import { NO_FACTS, type PodFacts, type Problem } from './facts.ts';
 import { usableSandbox } from './instances.ts';
 import { isEnding } from './phase.ts';
 import { plan } from './plan.ts';
+import type { PassKind } from './pod-start-metrics.ts';
 import { withPresentTimes } from './present-times.ts';
 import { containerProblem, isInterruption, messageOf, podProblem, StepError } from './problems.ts';
 import { isResized, type ResizeProblem, withPresentResources } from './resize.ts';
@@ -148,13 +149,23 @@ export class PodWorker {
   /** A bug must not end the worker: it fails this pass, is logged with its stack, and the pass is tried again. */
   async #syncSafely(): Promise<number | undefined> {
     const { services, uid } = this.#options;
+    const begin = services.clock.monotonicMs();
+    const kind = this.#passKind();
     try {
       return await this.#sync();
     } catch (error) {
       services.logger.error({ err: error, podUid: uid }, 'syncing the pod failed unexpectedly');
       this.#notePodProblem(error, 'FailedSync');
       return this.#facts.podProblem?.retryAtMs;
+    } finally {
+      services.startMetrics.passed(kind, (services.clock.monotonicMs() - begin) / 1000);
     }
+  }
+
+  #passKind(): PassKind {
+    const pod = this.#options.getPod();
+    if (!pod || pod.metadata.deletionTimestamp || isEnding(pod)) return 'kill';
+    return pod.status?.startTime ? 'sync' : 'create';
   }
 
   /** Returns when to look again if nothing happens before. */

@@ -14,6 +14,7 @@ import type { ClockSteps } from '../util/clock-steps.ts';
 import type { Logger } from '../util/log.ts';
 import type { Semaphore } from '../util/semaphore.ts';
 import type { VolumeManager } from '../volumes/volume-manager.ts';
+import type { PodStartMetrics } from './pod-start-metrics.ts';
 
 /** What is the same for all pods of this node. */
 export interface PodSettings {
@@ -54,6 +55,7 @@ export interface PodServices {
   readonly clock: Clock;
   readonly clockSteps: ClockSteps;
   readonly logger: Logger;
+  readonly startMetrics: Pick<PodStartMetrics, 'passed'>;
   /** Bounds how many pods are made or removed at once. */
   readonly runtimeWork: Semaphore;
   /** Bounds how many sandboxes with a network are made at once. */

@@ -80,7 +80,8 @@ export function registerKubeletStreams(app: FastifyInstance, context: HttpContex
     async (pod, container, request, reply) => {
       // As a kubelet: one text, split at spaces, without a shell.
       const command = stringParameter(queryOf(request), 'cmd')?.split(' ');
-      if (!command) throw badRequest('you must specify the command in the parameter cmd');
+      if (!command)
+        throw badRequest('you must specify the command in the parameter cmd of the URL: a body is not read');
       const abort = new AbortController();
       reply.raw.once('close', () => abort.abort());
       const output = await podOperations.run(pod, container, command, abort.signal);

@@ -168,6 +168,8 @@ t.test("all metrics are read by Prometheus' own parser", async (t) => {
     /^kubelet_running_containers\{container_state="running"\} 4$/m,
     /^kubelet_desired_pods\{static="false"\} 3$/m,
     /^kubelet_started_pods_total [3-9]$/m,
+    /^kubelet_pod_start_sli_duration_seconds_count [3-9]$/m,
+    /^kubelet_pod_worker_duration_seconds_count\{operation_type="create"\} [3-9]$/m,
     /^kubelet_started_containers_total [4-9]$/m,
     /^kubelet_runtime_operations_total\{operation_type="run_podsandbox"\} [3-9]$/m,
     new RegExp(`^kubelet_node_name\\{node="${daemon.root.name}"\\} 1$`, 'm'),

@@ -41,6 +41,7 @@ function startWorker(t: Test, first: Pod, runtime = { isUsable: true }) {
     clock: { now: () => NOW, monotonicMs: () => 0 },
     clockSteps: { inPresentTime: (ms: number) => ms },
     logger: pino({ level: 'silent' }),
+    startMetrics: { passed: () => {} },
     runtimeWork: new Semaphore(1),
     sandboxes: new Semaphore(1),
     settings: { maxRestartDelaySeconds: 300, hostIPs: () => [], logDirectory: '/nowhere', logLinksDirectory: '' },

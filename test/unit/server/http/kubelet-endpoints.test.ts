@@ -173,6 +173,8 @@ t.test('/run and /containerLogs', async (t) => {
   t.match(await request('POST', '/run/default/web/c?cmd=sh%20-c%20x'), { code: 200, text: expected });
   t.match(await request('POST', `/run/default/web/${uid}/c?cmd=sh%20-c%20x`), { code: 200, text: expected });
   t.equal((await request('POST', '/run/default/web/c')).code, 400, 'without a command');
+  const form = { 'content-type': 'application/x-www-form-urlencoded' };
+  t.match(await request('POST', '/run/default/web/c', 'cmd=ls', form), { code: 400, text: /a body is not read/ });
   t.equal((await request('GET', '/run/default/web/c?cmd=sh')).code, 404);
   t.equal((await request('POST', '/run/default/web/other-uid/c?cmd=sh')).code, 404);
   t.equal((await request('POST', '/run/default/nobody/c?cmd=sh')).code, 404);
