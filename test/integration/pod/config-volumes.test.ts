@@ -179,25 +179,24 @@ t.test('containers cannot change the files, and root cannot lead the daemon astr
         {
           name: 'a',
           command: shell(
-            'for d in map secret; do for c in "touch /v/$d/x" "ln -sfn / /v/$d/..data" "rm /v/$d/..data" "chmod 777 /v/$d"; do $c 2>/dev/null && echo "DONE $c" || echo FAILED; done; done; echo end',
+            'for d in map secret all pod; do for c in "touch /v/$d/x" "ln -sfn / /v/$d/..data" "rm /v/$d/..data" "chmod 777 /v/$d"; do $c 2>/dev/null && echo "DONE $c" || echo FAILED; done; done; echo end',
           ),
-          volumeMounts: [
-            { name: 'map', mountPath: '/v/map' },
-            { name: 'secret', mountPath: '/v/secret' },
-          ],
+          volumeMounts: ['map', 'secret', 'all', 'pod'].map((name) => ({ name, mountPath: `/v/${name}` })),
         },
       ],
       {
         volumes: [
           { name: 'map', configMap: { name: 'settings' } },
           { name: 'secret', secret: { secretName: 'password' } },
+          { name: 'all', projected: { sources: [{ configMap: { name: 'settings' } }] } },
+          { name: 'pod', downwardAPI: { items: [{ path: 'name', fieldRef: { fieldPath: 'metadata.name' } }] } },
         ],
       },
     ),
   );
   const log = await waitForLog('attacker', 'end\n');
   t.notMatch(log, 'DONE');
-  t.equal(log.match(/FAILED/g)?.length, 8);
+  t.equal(log.match(/FAILED/g)?.length, 16);
   await daemon.deletePod('attacker');
 });
 

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import t from 'tap';
 import type { Node } from '../../../src/api/node.ts';
@@ -50,6 +51,10 @@ function isRefused(address: string, port: number): Promise<boolean> {
 }
 
 const before = await takeSnapshot({ runtime, daemon });
+/** Whether packets for 127.0.0.1 come in from other machines: what listens there is meant for the host alone. */
+const routesLocalnet = () =>
+  ['all', 'default'].map((name) => readFileSync(`/proc/sys/net/ipv4/conf/${name}/route_localnet`, 'utf8').trim());
+const routesLocalnetBefore = routesLocalnet();
 
 t.test('a host port leads into the pod, and is free again when the pod is gone', async (t) => {
   await daemon.createPod(
@@ -66,6 +71,7 @@ t.test('a host port leads into the pod, and is free again when the pod is gone',
   const pod = await daemon.waitForExistingPod('published', isReady);
   await answer(`${hostIP}:${PORT}`, 'hello');
   await answer(`${pod.status?.podIP}:8080`, 'hello');
+  t.strictSame(routesLocalnet(), routesLocalnetBefore, 'no door into the host is opened for it');
   const rules = (await takeSnapshot({ runtime, daemon }))['packet filter rules'] ?? [];
   const protocols = rules.flatMap((rule) =>
     rule.includes(`--dports ${PORT} `) ? (/-p (\w+)/.exec(rule)?.[1] ?? []) : [],

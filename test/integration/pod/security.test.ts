@@ -197,6 +197,33 @@ t.test('capabilities, privilege, seccomp and the root file system are as the con
   );
 });
 
+t.test('a capability that is written in another way is not had', async (t) => {
+  const added = ['cap_sys_admin', 'CAP_SYS_ADMIN', 'SYS_ADMIN\n', ' SYS_ADMIN'];
+  const containers = added.map((name, index) => ({
+    name: `c${index}`,
+    command: facts,
+    securityContext: { capabilities: { add: [name] } },
+  }));
+  await daemon.createPod(podManifest('odd-rights', containers));
+  const isTried = (pod: Pod, name: string) => statusOf(pod, name).state?.waiting?.reason !== 'ContainerCreating';
+  const pod = await daemon.waitForExistingPod('odd-rights', (seen) =>
+    containers.every(({ name }) => isTried(seen, name)),
+  );
+  for (const [index, { name }] of containers.entries()) {
+    const { state } = statusOf(pod, name);
+    // Whether it is unknown is for the runtime to say; that nobody gets more than was asked for, for this test.
+    if (state?.running)
+      t.match(await factsOf('odd-rights', name), { CapBnd: '00000000a80425fb' }, added[index] ?? name);
+    else
+      t.match(
+        state?.waiting,
+        { reason: /^(CreateContainerError|RunContainerError|CrashLoopBackOff)$/ },
+        added[index] ?? name,
+      );
+  }
+  await daemon.deletePod('odd-rights');
+});
+
 t.test('runAsNonRoot lets nobody in who might be root', async (t) => {
   const doubtful = userImages.filter(({ user }) => !imageUsers[user]);
   await daemon.createPod(
