@@ -8,7 +8,7 @@ import { startDaemon } from '../support/daemon.ts';
 import { waitFor } from '../support/wait.ts';
 import { isReady, podManifest, shell } from './pods.ts';
 
-/** What a host does that cannot reach an NFS server; test/vm has a server. */
+/** What a host does that cannot reach an NFS server. */
 
 const runtime = await startContainerd({ version: wantedContainerd() });
 t.teardown(() => runtime.stop());
