@@ -57,7 +57,7 @@ import { VolumeBinder } from './storage/volume-binder.ts';
 import { Store } from './store/store.ts';
 import { ServiceAccountTokens } from './tokens/service-account-tokens.ts';
 import { openTokenSigner } from './tokens/token-signer.ts';
-import { createUsageSource } from './usage.ts';
+import { createUsageMeters, type UsageMeters } from './usage.ts';
 import { systemClock } from './util/clock.ts';
 import { IdleCollector } from './util/idle-collector.ts';
 import type { Logger } from './util/log.ts';
@@ -133,7 +133,7 @@ class MiniKubelet implements Daemon {
   #manifests: Manifests | undefined;
   #shutdown: ShutdownWatch | undefined;
   #podManager: PodManager | undefined;
-  #usage: UsageSource | undefined;
+  #usage: UsageMeters | undefined;
   #eviction: { stop(): void } | undefined;
   #orphans: Orphans | undefined;
   #hooks: HookRunner | undefined;
@@ -246,8 +246,10 @@ class MiniKubelet implements Daemon {
       clock: systemClock,
       logDirectory: podLogsDir,
     });
-    const usage = await createUsageSource({
+    const usage = await createUsageMeters({
       stateDirectory,
+      podLogsDir,
+      logger: this.#logger,
       store: this.#store,
       client: this.#client,
       cache: this.#cache,
@@ -258,7 +260,7 @@ class MiniKubelet implements Daemon {
     registerPodMetrics({ registry: this.#registry, nodeName, store: this.#store, cache: this.#cache });
     this.#startMetrics.start();
     this.#usage = usage;
-    this.#server = this.#makeServer(podApi, usage);
+    this.#server = this.#makeServer(podApi, usage.source);
     await this.#server.start();
     this.#nodeLease.start();
     await this.#removeBrokenCniResults();
@@ -283,6 +285,7 @@ class MiniKubelet implements Daemon {
     await this.#events?.stop();
     await this.#settling;
     this.#eviction?.stop();
+    this.#usage?.stop();
     await this.#podManager?.stop();
     this.#hooks?.stop();
     this.#imageGarbage?.stop();
@@ -415,7 +418,7 @@ class MiniKubelet implements Daemon {
         recorder: this.#recorder,
         cache,
         podManager: pods.podManager,
-        usage: this.#usage,
+        usage: this.#usage.source,
       });
     }
     this.#removeOrphans();

@@ -1,3 +1,5 @@
+import type { DiskUsage } from '../volumes/disk-usage.ts';
+
 /** What a cgroup, a pod or the node has used. Times in nanoseconds and sizes in bytes fit a double for years of use. */
 
 /** The average between two samples. */
@@ -110,6 +112,39 @@ export interface LayerUsage {
   readonly imageFs: FsUsage | undefined;
   /** By container id. */
   readonly written: ReadonlyMap<string, { readonly usedBytes: number; readonly inodesUsed: number }>;
+}
+
+export interface VolumeUsage {
+  readonly name: string;
+  /** The claim that it is of. */
+  readonly claim: string | undefined;
+  /** What is used is the volume's own where it has no file system of its own. */
+  readonly fs: FsUsage;
+}
+
+/** PURE */
+export function sumOfUsage(usages: readonly DiskUsage[]): DiskUsage {
+  return usages.reduce((a, b) => ({ bytes: a.bytes + b.bytes, inodes: a.inodes + b.inodes }), { bytes: 0, inodes: 0 });
+}
+
+/** What a pod has on disks, without the writable layers of its containers. */
+export interface PodDiskUsage {
+  /** When it was measured. */
+  readonly atMs: number;
+  /** The file system where all of it is but some volumes. */
+  readonly fs: FsUsage | undefined;
+  /** As the pod lists them; those of which something is known. */
+  readonly volumes: readonly VolumeUsage[];
+  /** By the container's name. */
+  readonly logs: ReadonlyMap<string, DiskUsage>;
+  /** All that goes with the pod, but logs: volumes on the node's disk, hosts file, termination messages. */
+  readonly own: DiskUsage;
+}
+
+/** All that takes room on disks. */
+export interface StorageUsage extends LayerUsage {
+  /** By UID; those that were measured. */
+  readonly pods: ReadonlyMap<string, PodDiskUsage>;
 }
 
 export interface Usage {

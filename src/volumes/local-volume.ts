@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { bindMountAt, mountIdOf, unmountAt } from '../util/mounts.ts';
 import { errorCode, mkdirAt, mkdirBeneath, O_PATH, openBeneath, openDirectoryAt } from '../util/safe-fs.ts';
 import { applyFsGroup, type FsGroup } from './fs-group.ts';
-import { OWN_DIRECTORY_MODE } from './pod-directory.ts';
+import { LOCAL_VOLUMES, OWN_DIRECTORY_MODE } from './pod-directory.ts';
 
 /** Where a volume is mounted for one pod. */
 export interface MountPlace {
@@ -13,8 +13,6 @@ export interface MountPlace {
   /** Name of the volume: one component of a path. */
   readonly name: string;
 }
-
-const KIND = 'kubernetes.io~local-volume';
 
 /**
  * Mounts a directory of the host for a pod, or finds it mounted; then what is mounted stays, whatever is at the path now.
@@ -34,14 +32,14 @@ export async function mountLocalVolume(
   signal?: AbortSignal,
 ): Promise<string> {
   const { volumesDir, name } = place;
-  const parent = await mkdirBeneath(volumesDir, KIND, OWN_DIRECTORY_MODE);
+  const parent = await mkdirBeneath(volumesDir, LOCAL_VOLUMES, OWN_DIRECTORY_MODE);
   try {
-    const hostPath = join(volumesDir, KIND, name);
+    const hostPath = join(volumesDir, LOCAL_VOLUMES, name);
     if (await isMounted(parent, name)) return hostPath;
     const source = await openSource(path);
     try {
       if (!fsGroup) await mountOn(source, parent, name, signal);
-      else await mountWithGroup(source, parent, { name, directory: join(volumesDir, KIND) }, fsGroup, signal);
+      else await mountWithGroup(source, parent, { name, directory: join(volumesDir, LOCAL_VOLUMES) }, fsGroup, signal);
     } finally {
       await source.close();
     }

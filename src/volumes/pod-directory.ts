@@ -20,6 +20,8 @@ export const CONTAINERS = 'containers';
 export const SUB_PATHS = 'volume-subpaths';
 /** In the directory of volumes: the only ones that wait for somebody else when they are looked at. */
 export const NFS_VOLUMES = 'kubernetes.io~nfs';
+/** There too: persistent volumes that are directories of the node. */
+export const LOCAL_VOLUMES = 'kubernetes.io~local-volume';
 const VOLUMES = 'volumes';
 const EMPTY_DIRS = `${VOLUMES}/kubernetes.io~empty-dir`;
 

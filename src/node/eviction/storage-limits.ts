@@ -24,11 +24,6 @@ export function hasContainerStorageLimit(pod: Pod): boolean {
   return (podLimits(pod)[STORAGE] ?? '0') !== '0';
 }
 
-/** The names of emptyDir volumes that are on the disk. PURE */
-export function diskEmptyDirs({ spec }: Pod): string[] {
-  return (spec.volumes ?? []).flatMap(({ name, emptyDir }) => (emptyDir && !emptyDir.medium ? [name] : []));
-}
-
 /**
  * Why the pod has to go, in the kubelet's order and words (`localStorageEviction` in pkg/kubelet/eviction); undefined when
  * it keeps to its limits. Those of memory volumes are kept by the kernel. PURE

@@ -1,8 +1,9 @@
 import type { Pod } from '../../api/pod.ts';
 import type { ObservedPod } from '../../runtime/observed.ts';
+import { measurePodDisk, type StoragePlaces } from '../../stats/pod-disk.ts';
 import type { Logger } from '../../util/log.ts';
 import { Semaphore } from '../../util/semaphore.ts';
-import { measurePodStorage, type StoragePlaces } from './pod-storage.ts';
+import { podStorageUsage } from './pod-storage.ts';
 import { hasContainerStorageLimit, hasStorageLimit, storageLimitProblem } from './storage-limits.ts';
 
 export interface StorageWatchOptions {
@@ -65,7 +66,8 @@ export class StorageWatch {
     const { uid } = pod.metadata;
     this.#measuring.add(uid);
     try {
-      const usage = await this.#atOnce.use(() => measurePodStorage(pod, observed(uid), written, places, signal));
+      const disk = await this.#atOnce.use(() => measurePodDisk(pod, places, signal));
+      const usage = podStorageUsage(disk, observed(uid), written);
       const problem = storageLimitProblem(pod, usage);
       if (problem !== undefined && !signal.aborted) evict(pod, problem);
     } catch (error) {

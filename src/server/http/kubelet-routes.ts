@@ -7,7 +7,7 @@ import { cadvisorMetrics } from '../../stats/cadvisor-metrics.ts';
 import { EXPOSITION_TYPE, expositionText, type MetricFamily } from '../../stats/exposition.ts';
 import { resourceMetrics } from '../../stats/resource-metrics.ts';
 import { summary } from '../../stats/summary.ts';
-import type { LayerUsage, Usage } from '../../stats/usage.ts';
+import type { LayerUsage, PodDiskUsage, StorageUsage, Usage } from '../../stats/usage.ts';
 import type { RouteAccess } from '../access/attributes.ts';
 import { jsonOf } from '../representation.ts';
 import { booleanParameter } from '../request/query.ts';
@@ -22,6 +22,8 @@ export interface UsageSource {
   /** The same with rates; may take a second. */
   ratedUsage(): Promise<Usage>;
   layers(): Promise<LayerUsage>;
+  /** Of the pods that run, by UID: at most a minute old, those that did not take long to measure. */
+  podDisks(): Promise<ReadonlyMap<string, PodDiskUsage>>;
   /** All that run, as the runtime tells it. */
   runningContainers(): readonly ObservedContainer[];
 }
@@ -100,8 +102,8 @@ function endpoints(context: HttpContext, options: KubeletOptions): Endpoint[] {
       path: '/stats/summary',
       handle: async (request, reply) => {
         const isShort = booleanParameter(queryOf(request), 'only_cpu_and_memory');
-        const [used, layers] = await Promise.all([usage.ratedUsage(), isShort ? undefined : usage.layers()]);
-        return sendJson(request, reply, 200, JSON.stringify(summary(used, { nodeName, layers })));
+        const [used, storage] = await Promise.all([usage.ratedUsage(), isShort ? undefined : storageOf(usage)]);
+        return sendJson(request, reply, 200, JSON.stringify(summary(used, { nodeName, storage })));
       },
     },
     { path: '/metrics', handle: (_, reply) => sendRegistry(reply, options.registry) },
@@ -122,6 +124,11 @@ function endpoints(context: HttpContext, options: KubeletOptions): Endpoint[] {
     health('log'),
     health('syncloop', options.syncLoopProblem),
   ];
+}
+
+async function storageOf(usage: UsageSource): Promise<StorageUsage> {
+  const [layers, pods] = await Promise.all([usage.layers(), usage.podDisks()]);
+  return { ...layers, pods };
 }
 
 const proxyAccess: RouteAccess = { kind: 'resource', group: '', resource: 'nodes', subresource: 'proxy' };

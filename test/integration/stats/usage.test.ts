@@ -4,7 +4,7 @@ import { execa } from 'execa';
 import t, { type Test } from 'tap';
 import type { PodMetrics } from '../../../src/api/metrics-kinds.ts';
 import { cgroupPathOf } from '../pod/cgroup-files.ts';
-import { isReady, podManifest, shell, statusOf } from '../pod/pods.ts';
+import { DEMO_IMAGE, isReady, podManifest, shell, statusOf } from '../pod/pods.ts';
 import { startContainerd, wantedContainerd } from '../support/containerd.ts';
 import { startDaemon } from '../support/daemon.ts';
 import { debianPackage, isUnifiedCgroup } from '../support/machine.ts';
@@ -92,6 +92,16 @@ interface Used {
   readonly memory: { readonly workingSetBytes: number; readonly availableBytes?: number };
 }
 
+interface FsStats {
+  readonly time: string;
+  readonly usedBytes: number;
+  readonly capacityBytes: number;
+  readonly availableBytes: number;
+  readonly inodesUsed: number;
+  readonly inodesFree: number;
+  readonly inodes: number;
+}
+
 interface Summary {
   readonly node: Used & {
     readonly nodeName: string;
@@ -101,7 +111,9 @@ interface Summary {
   readonly pods: readonly (Used & {
     readonly podRef: { readonly name: string };
     readonly network: { readonly name: string; readonly rxBytes: number };
-    readonly containers: readonly (Used & { readonly rootfs: { readonly usedBytes: number } })[];
+    readonly containers: readonly (Used & { readonly rootfs: FsStats; readonly logs?: FsStats })[];
+    readonly volume?: readonly (FsStats & { readonly name: string; readonly pvcRef?: object })[];
+    readonly 'ephemeral-storage'?: FsStats;
   })[];
 }
 
@@ -194,4 +206,63 @@ t.test('/run and /containerLogs reach into real containers', async (t) => {
   t.match(await run('ls /nowhere'), { status: 500, text: /command 'ls \/nowhere' exited with 1: .*No such file/ });
   t.match(await run('no-such-program'), { status: 500 });
   t.match(await daemon.api.request('GET', '/containerLogs/default/quiet/main'), { status: 200, text: 'I am quiet\n' });
+});
+
+t.test('/stats/summary tells of volumes and logs', async (t) => {
+  const core = '/api/v1/namespaces/default';
+  const data = { key: 'x'.repeat(10_000) };
+  await daemon.api.expectOk('POST', `${core}/configmaps`, { body: { metadata: { name: 'settings' }, data } });
+  const claim = { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Mi' } } };
+  await daemon.api.expectOk('POST', `${core}/persistentvolumeclaims`, {
+    body: { metadata: { name: 'kept' }, spec: claim },
+  });
+  const volumes = [
+    { name: 'scratch', emptyDir: {} },
+    { name: 'memory', emptyDir: { medium: 'Memory', sizeLimit: '4Mi' } },
+    { name: 'settings', configMap: { name: 'settings' } },
+    { name: 'data', persistentVolumeClaim: { claimName: 'kept' } },
+    { name: 'host', hostPath: { path: '/usr' } },
+  ];
+  const volumeMounts = volumes.map(({ name }) => ({ name, mountPath: `/${name}` }));
+  // What is behind a link is not the pod's.
+  const script = 'head -c 8388608 /dev/zero >/scratch/a; ln -s /host /scratch/b; head -c 1048576 /dev/zero >/memory/a';
+  const initContainers = [{ name: 'fill', image: DEMO_IMAGE, command: ['sh', '-c', script], volumeMounts }];
+  await daemon.createPod(
+    podManifest('keeper', [{ name: 'main', command: shell('echo I keep'), volumeMounts }], { initContainers, volumes }),
+  );
+  await daemon.waitForExistingPod('keeper', isReady, { timeoutMs });
+  // Trees that take long are told of later.
+  const { pod, volume, storage, logs } = await waitFor(
+    'the disks of the pod',
+    async () => {
+      const pod = (await readSummary(t)).pods.find(({ podRef }) => podRef.name === 'keeper');
+      const { volume, 'ephemeral-storage': storage, containers } = pod ?? {};
+      const logs = containers?.[0]?.logs;
+      return pod && volume && storage && logs && { pod, volume, storage, logs };
+    },
+    timeoutMs,
+  );
+  t.same(
+    volume.map(({ name }) => name),
+    ['scratch', 'memory', 'settings', 'data'],
+    'nothing is told of a hostPath',
+  );
+  const [scratch, memory, settings, persistent] = volume;
+  if (!scratch || !memory || !settings || !persistent) throw new Error(JSON.stringify(pod));
+  const isAbout = (value: number, least: number, message: string) =>
+    t.ok(value >= least && value < least + 1_048_576, `${message}: ${value}`);
+  isAbout(scratch.usedBytes, 8_388_608, 'what was written');
+  t.equal(scratch.inodesUsed, 3, 'a directory, a file and a link');
+  t.ok(scratch.capacityBytes > scratch.availableBytes && scratch.availableBytes > 0, 'of the disk');
+  t.ok(scratch.inodes >= scratch.inodesFree, 'inodes of the disk');
+  t.match(memory, { usedBytes: 1_048_576, capacityBytes: 4_194_304, availableBytes: 3_145_728 }, 'its own size');
+  isAbout(settings.usedBytes, 10_000, 'the ConfigMap');
+  t.same(persistent.pvcRef, { name: 'kept', namespace: 'default' });
+  t.equal(persistent.capacityBytes, scratch.capacityBytes, 'on the same disk');
+  t.ok(logs.usedBytes > 0 && logs.inodesUsed >= 2, `its log: ${JSON.stringify(logs)}`);
+  const parts = scratch.usedBytes + settings.usedBytes + logs.usedBytes;
+  isAbout(storage.usedBytes, parts, 'all together, without what is in memory or persistent');
+  const short = await daemon.api.request('GET', '/stats/summary?only_cpu_and_memory=true');
+  t.match(short, { status: 200, text: /"keeper"/ });
+  t.notMatch(short.text, /"(volume|logs|ephemeral-storage|rootfs)"/);
 });

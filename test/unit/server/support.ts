@@ -76,6 +76,15 @@ export function tokensFor(store: Store, clock: Clock): ServiceAccountTokens {
 }
 
 /** Two pods, of which `web` runs two containers, and a node. */
+const someFs = {
+  availableBytes: 600,
+  capacityBytes: 1000,
+  usedBytes: 300,
+  inodesFree: 60,
+  inodes: 100,
+  inodesUsed: 40,
+};
+
 export const someUsage: Usage = {
   node: {
     cpu: { usageNanos: 5e12, rate: { nanoCores: 1_500_000_000, windowMs: 15_000 } },
@@ -96,14 +105,7 @@ export const someUsage: Usage = {
     swapCapacityBytes: 0,
     maxProcesses: 32_768,
     interfaces: [interfaceUsage('eth0', 1000)],
-    fs: {
-      availableBytes: 600,
-      capacityBytes: 1000,
-      usedBytes: 300,
-      inodesFree: 60,
-      inodes: 100,
-      inodesUsed: 40,
-    },
+    fs: someFs,
   },
   pods: [podUsage('default', 'web', ['main', 'side']), podUsage('other', 'db', ['main'])],
 };
@@ -168,6 +170,22 @@ export const fakeKubelet: Pick<AppOptions, 'usage' | 'cpuCount' | 'settings' | '
       imageFs: someUsage.node.fs,
       written: new Map([['id-of-web-main', { usedBytes: 77, inodesUsed: 7 }]]),
     }),
+    podDisks: async () =>
+      new Map([
+        [
+          'uid-of-web',
+          {
+            atMs: Date.parse('2026-01-01T00:00:30Z'),
+            fs: someUsage.node.fs,
+            volumes: [
+              { name: 'scratch', claim: undefined, fs: { ...someFs, usedBytes: 20, inodesUsed: 2 } },
+              { name: 'data', claim: 'data-of-web', fs: { ...someFs, capacityBytes: 5000 } },
+            ],
+            logs: new Map([['main', { bytes: 30, inodes: 3 }]]),
+            own: { bytes: 21, inodes: 4 },
+          },
+        ],
+      ]),
     runningContainers: () => [],
   },
   cpuCount: 4,

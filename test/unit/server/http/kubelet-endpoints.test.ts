@@ -28,6 +28,27 @@ t.test('/stats/summary tells of node, pods and containers', async (t) => {
     network: { rxBytes: 100 },
     process_stats: { process_count: 2 },
   });
+  const measuredAt = '2026-01-01T00:00:30Z';
+  t.match(web.volume, [
+    { name: 'scratch', time: measuredAt, usedBytes: 20, inodesUsed: 2, capacityBytes: 1000 },
+    { name: 'data', pvcRef: { name: 'data-of-web', namespace: 'default' }, usedBytes: 300, capacityBytes: 5000 },
+  ]);
+  t.notOk('pvcRef' in web.volume[0], 'one of no claim');
+  t.same(
+    web['ephemeral-storage'],
+    {
+      time: measuredAt,
+      availableBytes: 600,
+      capacityBytes: 1000,
+      usedBytes: 21 + 30 + 77,
+      inodesFree: 60,
+      inodes: 100,
+      inodesUsed: 4 + 3 + 7,
+    },
+    'volumes, logs and layers together',
+  );
+  t.match(web.containers[0].logs, { time: measuredAt, usedBytes: 30, inodesUsed: 3, capacityBytes: 1000 });
+  for (const part of ['volume', 'ephemeral-storage']) t.notOk(part in body.pods[1], `${part} of one not measured`);
   t.match(web.containers, [
     { name: 'main', rootfs: { usedBytes: 77, inodesUsed: 7, capacityBytes: 1000 }, memory: { rssBytes: 4096 } },
     { name: 'side' },
@@ -38,7 +59,8 @@ t.test('/stats/summary tells of node, pods and containers', async (t) => {
 
 t.test('only CPU and memory, for who asks often', async (t) => {
   const layers = () => Promise.reject(new Error('the runtime is not asked'));
-  const { request } = await startApi(t, { usage: { ...fakeKubelet.usage, layers } });
+  const podDisks = () => Promise.reject(new Error('no disk is measured'));
+  const { request } = await startApi(t, { usage: { ...fakeKubelet.usage, layers, podDisks } });
   const { body } = await request('GET', '/stats/summary?only_cpu_and_memory=true');
   t.same(Object.keys(body.node).sort(), ['cpu', 'memory', 'nodeName', 'startTime']);
   t.same(Object.keys(body.pods[0]).sort(), ['containers', 'cpu', 'memory', 'podRef', 'startTime']);
