@@ -21,10 +21,27 @@ start_machine() {
   choose_ports
   . "$state/ports"
   step "booting the virtual machine; its console is $state/console.log"
+  run_qemu "$(acceleration)"
+  wait_until 900 machine_answers_or_kvm_fails || :
+  if kvm_has_failed; then
+    note "KVM cannot run this kernel here: booting anew with an emulated processor"
+    kill_machine
+    run_qemu "$emulated"
+    wait_until 900 machine_answers || :
+  fi
+  machine_answers || {
+    tail -n 5 "$state/qemu.log" "$state/console.log" >&2
+    fail "the virtual machine does not boot" "look at its console: $state/console.log"
+  }
+}
+
+# run_qemu PROCESSOR: starts the machine; PROCESSOR are qemu's options for it.
+run_qemu() {
   # A kernel with its initrd needs no boot loader in the image. It defends nobody here: its mitigations only cost time.
   (
     ulimit -c 0
-    exec setsid qemu-system-x86_64 $(acceleration) -smp 2 -m 2048 -nodefaults -display none \
+    # shellcheck disable=SC2086 # several options
+    exec setsid qemu-system-x86_64 $1 -smp 2 -m 2048 -nodefaults -display none \
       -kernel "$state/image/vmlinuz" -initrd "$state/image/initrd.img" \
       -append "root=LABEL=root rw console=ttyS0 net.ifnames=0 systemd.unified_cgroup_hierarchy=1 mitigations=off panic=1" \
       -drive "if=virtio,format=qcow2,file=$state/disk.qcow2,discard=unmap" \
@@ -34,19 +51,18 @@ start_machine() {
       -serial "file:$state/console.log" -qmp "unix:$state/qmp.sock,server=on,wait=off" \
       -pidfile "$state/qemu.pid" </dev/null >"$state/qemu.log" 2>&1
   ) &
-  wait_until 900 machine_answers || {
-    tail -n 5 "$state/qemu.log" "$state/console.log" >&2
-    fail "the virtual machine does not boot" "look at its console: $state/console.log"
-  }
 }
 
-# The processor's own virtualization where it works, else an emulated processor. That one is without what is costly to
-# emulate: with protection keys each piece of code that Node.js compiles flushes all address translations, twice.
+# Without what is costly to emulate: with protection keys each piece of code that Node.js compiles flushes all address
+# translations, twice.
+emulated="-accel tcg,thread=multi -cpu max,pku=off,la57=off"
+
+# The processor's own virtualization where it works, else an emulated processor.
 acceleration() {
   if [ -w /dev/kvm ] && kvm_runs; then
     echo "-accel kvm -cpu host"
   else
-    echo "-accel tcg,thread=multi -cpu max,pku=off,la57=off"
+    echo "$emulated"
   fi
 }
 
@@ -64,6 +80,11 @@ kvm_runs() {
   rm -f "$sector"
   [ "$code" -eq 33 ]
 }
+
+# A nested KVM may run a boot sector and yet not all instructions of a kernel: qemu then says so and stands still.
+kvm_has_failed() { grep -qs '^KVM internal error' "$state/qemu.log"; }
+
+machine_answers_or_kvm_fails() { kvm_has_failed || machine_answers; }
 
 modules_path() { echo "$cache/modules-$(sha256sum <"$root/package-lock.json" | cut -c 1-16).raw"; }
 
