@@ -42,6 +42,8 @@ new_enough='
 unset NODE_OPTIONS
 # Each thread would keep memory of its own for reuse: 8 MB more, for nothing that is measurable.
 export MALLOC_ARENA_MAX=2
+# glibc would raise these by itself after a busy time, and then give less back: 3 MB.
+export MALLOC_TRIM_THRESHOLD_=131072 MALLOC_MMAP_THRESHOLD_=131072
 start() {
   node=$1
   shift

@@ -70,12 +70,14 @@ export class ObjectDatabase {
     try {
       this.#db = new DatabaseSync(this.#path, { timeout: 500, allowExtension: false });
       // Exclusive before the first access: the lock then lasts until this process ends, however it ends, and no
-      // shared-memory file is needed. Foreign rows cannot smuggle in functions or views with a trusted schema off.
+      // shared-memory file is needed. Foreign rows cannot smuggle in functions or views with a trusted schema off. Every
+      // read is answered from the objects in memory, so that SQLite's own copy of pages (in KiB) may be small.
       this.#db.exec(`
         PRAGMA page_size = ${pageBytes};
         PRAGMA locking_mode = EXCLUSIVE;
         PRAGMA journal_mode = WAL;
         PRAGMA synchronous = NORMAL;
+        PRAGMA cache_size = -512;
         PRAGMA trusted_schema = OFF;
       `);
       this.#migrate();
