@@ -51,6 +51,8 @@ run_qemu() {
       -serial "file:$state/console.log" -qmp "unix:$state/qmp.sock,server=on,wait=off" \
       -pidfile "$state/qemu.pid" </dev/null >"$state/qemu.log" 2>&1
   ) &
+  # Its end is found out by its pid; bash would print the whole command.
+  disown
 }
 
 # Without what is costly to emulate: with protection keys each piece of code that Node.js compiles flushes all address
