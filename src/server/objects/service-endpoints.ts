@@ -76,13 +76,16 @@ export class ServiceEndpoints {
     try {
       const pods = store.list(podKind, { namespace }).items;
       const services = store.list(serviceKind, { namespace }).items;
+      const selecting = new Set<string>();
       for (const service of services) {
         const wanted = serviceSlices(service, pods);
-        if (wanted) this.#write(service, wanted);
-        if (wanted) this.#writeEndpoints(service, wanted);
+        if (!wanted) continue;
+        selecting.add(service.metadata.name);
+        this.#write(service, wanted);
+        this.#writeEndpoints(service, wanted);
       }
       this.#removeOf(namespace, new Set(services.map(({ metadata }) => metadata.name)));
-      this.#removeEndpoints(namespace, new Set(services.filter(hasSelector).map(({ metadata }) => metadata.name)));
+      this.#removeEndpoints(namespace, selecting);
     } catch (error) {
       // A full disk: the next change leads here again.
       logger.error({ err: error, namespace }, 'the endpoints of services could not be stored');
@@ -152,10 +155,10 @@ export class ServiceEndpoints {
   }
 
   /** Of services that are gone, or have no selector. */
-  #removeEndpoints(namespace: string, services: ReadonlySet<string>): void {
+  #removeEndpoints(namespace: string, selecting: ReadonlySet<string>): void {
     const { store } = this.#options;
     for (const { metadata } of store.list(endpointsKind, { namespace }).items) {
-      if (!services.has(metadata.name)) store.delete(endpointsKind, namespace, metadata.name, {}, { durable: false });
+      if (!selecting.has(metadata.name)) store.delete(endpointsKind, namespace, metadata.name, {}, { durable: false });
     }
   }
 
@@ -205,8 +208,4 @@ export class ServiceEndpoints {
       store.delete(endpointSliceKind, namespace, slice.metadata.name, {}, { durable: false });
     }
   }
-}
-
-function hasSelector({ spec }: Service): boolean {
-  return Object.keys(spec.selector ?? {}).length > 0;
 }
