@@ -1,5 +1,5 @@
 import type { Static } from 'typebox';
-import { LabelSelectorSchema, type NamespacedObjectMeta, ObjectMetaSchema } from './meta.ts';
+import { ConditionSchema, LabelSelectorSchema, type NamespacedObjectMeta, ObjectMetaSchema } from './meta.ts';
 import {
   about,
   int32,
@@ -17,15 +17,6 @@ import {
 } from './schema.ts';
 
 export const unhealthyPodEvictionPolicies = ['AlwaysAllow', 'IfHealthyBudget'] as const;
-
-const ConditionSchema = metaObject('Condition', {
-  type: str('What it is about.'),
-  status: oneOf(['True', 'False', 'Unknown'], 'True, False or Unknown.'),
-  observedGeneration: opt(int64('The spec that this is about.')),
-  lastTransitionTime: time('When the status changed last.'),
-  reason: str('Why, as one word.'),
-  message: str('Why, for people.'),
-});
 
 export const PodDisruptionBudgetSpecSchema = policyObject('PodDisruptionBudgetSpec', {
   minAvailable: ptr(intOrString('How many of the selected pods, or which part of them, must stay ready.')),
