@@ -41,7 +41,8 @@ export interface Manifests {
   stop(): Promise<void>;
 }
 
-const objectKinds = [
+/** What may be in the manifest directory besides pods. */
+export const objectKinds = [
   configMapKind,
   secretKind,
   serviceAccountKind,

@@ -75,8 +75,7 @@ export function tokensFor(store: Store, clock: Clock): ServiceAccountTokens {
   return new ServiceAccountTokens({ signer: new TokenSigner(privateKey), store, clock });
 }
 
-/** Two pods, of which `web` runs two containers, and a node. */
-const someFs = {
+export const someFs = {
   availableBytes: 600,
   capacityBytes: 1000,
   usedBytes: 300,
@@ -85,6 +84,7 @@ const someFs = {
   inodesUsed: 40,
 };
 
+/** Two pods, of which `web` runs two containers, and a node. */
 export const someUsage: Usage = {
   node: {
     cpu: { usageNanos: 5e12, rate: { nanoCores: 1_500_000_000, windowMs: 15_000 } },

@@ -4,15 +4,8 @@ import t from 'tap';
 import type { Pod } from '../../../src/api/pod.ts';
 import type { PodDisk } from '../../../src/stats/pod-disk.ts';
 import { PodDisks } from '../../../src/stats/pod-disks.ts';
+import { someFs as fs } from '../server/support.ts';
 
-const fs = {
-  availableBytes: 600,
-  capacityBytes: 1000,
-  usedBytes: 300,
-  inodesFree: 60,
-  inodes: 100,
-  inodesUsed: 40,
-};
 const uidOf = (n: number) => `00000000-0000-0000-0000-00000000000${n}`;
 
 function podOf(n: number, volumes: object[] = []): Pod {
