@@ -15,6 +15,8 @@ cd "$root"
 passed=0 failed=0
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
+# Each test file is a process of its own: without it each would compile the same sources again.
+export NODE_COMPILE_CACHE=$results/compiled
 
 # check NAME COMMAND...: one test that passes when the command succeeds.
 check() {

@@ -136,6 +136,14 @@ export class ObjectDatabase {
     return row === undefined ? undefined : String(row.value);
   }
 
+  /** Every entry whose key begins with `prefix`, by the rest of its key. */
+  metaByPrefix(prefix: string): ReadonlyMap<string, string> {
+    const rows = this.#opened()
+      .prepare('SELECT key, value FROM meta WHERE substr(key, 1, ?) = ?')
+      .all(prefix.length, prefix);
+    return new Map(rows.map((row) => [String(row.key).slice(prefix.length), String(row.value)]));
+  }
+
   setMeta(key: string, value: string): void {
     this.#setMeta?.run(key, value);
   }

@@ -34,6 +34,9 @@ const lazySyncMs = 1_000;
  */
 const resourceVersionsPerBoot = 100_000;
 
+/** Of the entry, for each kind, that holds the resourceVersion of its latest removal: no row is left to tell it. */
+const removalPrefix = 'removed ';
+
 export interface StoreOptions {
   /** The database file; its directory exists. */
   readonly path: string;
@@ -85,7 +88,8 @@ export class Store {
   readonly #caches = new Map<string, KindCache>();
   #box: SecretBox | undefined;
   #resourceVersion = 0;
-  #openedAt = 0;
+  #lastChanges: ReadonlyMap<string, number> = new Map();
+  #forgottenUpTo = 0;
   #lazySync: NodeJS.Timeout | undefined;
 
   constructor(options: StoreOptions) {
@@ -232,7 +236,7 @@ export class Store {
     this.#write(options, false, () =>
       this.#db.remove(
         { kind: kindName(kind), namespace: namespace ?? '', name },
-        { key: 'resourceVersion', value: String(resourceVersion) },
+        { key: removalPrefix + kindName(kind), value: String(resourceVersion) },
       ),
     );
     this.#resourceVersion = resourceVersion;
@@ -281,11 +285,15 @@ export class Store {
     const rows = [...this.#db.rows()];
     const box = openSecretBox(this.#keyPath, rows, this.#path);
     this.#box = box;
-    const last = Math.max(Number(this.#db.meta('resourceVersion') ?? 0), ...rows.map((row) => row.resourceVersion));
+    const lastChanges = lastChangesOf(rows, this.#db.metaByPrefix(removalPrefix));
+    const previouslyOpenedAt = Number(this.#db.meta('resourceVersion') ?? 0);
+    const last = Math.max(previouslyOpenedAt, ...lastChanges.values());
     const previousBoot = this.#db.meta('bootId');
-    const jump = previousBoot === undefined || previousBoot === this.#bootId ? 0 : resourceVersionsPerBoot;
-    this.#resourceVersion = last + jump;
-    this.#openedAt = this.#resourceVersion;
+    const isSameBoot = previousBoot === undefined || previousBoot === this.#bootId;
+    this.#resourceVersion = isSameBoot ? last : last + resourceVersionsPerBoot;
+    // A machine that lost its power may have lost the latest changes, which watches were told: none of them can go on.
+    this.#forgottenUpTo = isSameBoot ? previouslyOpenedAt : this.#resourceVersion;
+    this.#lastChanges = lastChanges;
     this.#db.setMeta('resourceVersion', String(this.#resourceVersion));
     this.#db.setMeta('bootId', this.#bootId);
     this.#sync.start(this.#db.openLog());
@@ -315,7 +323,8 @@ export class Store {
   #cache(kind: string): KindCache {
     let cache = this.#caches.get(kind);
     if (!cache) {
-      cache = new KindCache(this.#openedAt, this.#historyLimits, (error) =>
+      const forgottenUpTo = Math.max(this.#forgottenUpTo, this.#lastChanges.get(kind) ?? 0);
+      cache = new KindCache(forgottenUpTo, this.#historyLimits, (error) =>
         this.#logger.error({ err: error, kind }, 'a watcher failed on an event'),
       );
       this.#caches.set(kind, cache);
@@ -404,6 +413,13 @@ function kindName(kind: { readonly group: string; readonly plural: string }): st
 /** Sorts by namespace, then name: no character of either comes before the one between them. */
 function keyOf(namespace: string, name: string): string {
   return `${namespace}\0${name}`;
+}
+
+/** The resourceVersion of the last change of each kind that has had one: what watches of it need not be told again. */
+function lastChangesOf(rows: readonly ObjectRow[], removals: ReadonlyMap<string, string>): Map<string, number> {
+  const last = new Map([...removals].map(([kind, resourceVersion]) => [kind, Number(resourceVersion)]));
+  for (const { kind, resourceVersion } of rows) last.set(kind, Math.max(last.get(kind) ?? 0, resourceVersion));
+  return last;
 }
 
 function bodyOf(object: KubeObject, resourceVersion: string | undefined): string {

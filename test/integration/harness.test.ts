@@ -184,5 +184,6 @@ t.test('the runtime pulls from the test registry, and fails with it', async (t) 
   await t.resolves(runtime.cri.call('PullImage', { image: { image: registry.image('secret:1') }, auth }));
 
   registry.fail('slow', { kind: 'stall' });
-  await t.rejects(pull('slow:1', 1_000), { code: 4 });
+  // The runtime, which is told of the deadline, may be the first to say that it is over: the call is cancelled then.
+  await t.rejects(pull('slow:1', 1_000), { code: /^[14]$/ });
 });

@@ -167,3 +167,42 @@ t.test('after a restart a watch goes on where the store stands and nowhere befor
   await nextTask();
   t.same(seen, ['MODIFIED a green @3']);
 });
+
+t.test(
+  'after a restart a watch goes on over what happened to other kinds, unless the machine was away too',
+  async (t) => {
+    const path = `${t.testdir({})}/store.db`;
+    const restarted = (bootId?: string) => {
+      const store = newStore(path, bootId === undefined ? {} : { bootId });
+      store.open();
+      return store;
+    };
+    const first = restarted();
+    first.create(thingKind, thing('a'));
+    first.create(thingKind, thing('b'));
+    first.create(otherKind, thing('c'));
+    first.delete(thingKind, 'default', 'b');
+    first.delete(otherKind, 'default', 'c');
+    first.close();
+
+    const second = restarted();
+    t.match(
+      statusOf(() => record(second, { resourceVersion: '3' })),
+      { code: 410 },
+      'the removal of b is not known any more',
+    );
+    const { seen } = record(second, { resourceVersion: '4' });
+    paint(second, 'a', 'green');
+    await nextTask();
+    t.same(seen, ['MODIFIED a green @6']);
+    second.close();
+
+    const afterPowerCut = restarted('another boot');
+    t.teardown(() => afterPowerCut.close());
+    t.match(
+      statusOf(() => record(afterPowerCut, { resourceVersion: '6' })),
+      { code: 410 },
+      'a change may have been told and then lost',
+    );
+  },
+);
