@@ -38,6 +38,7 @@ export function sandboxConfig(pod: Pod, settings: SandboxSettings): PodSandboxCo
     dnsConfig: settings.dns,
     portMappings: spec.hostNetwork ? [] : [...settings.portMappings],
     labels: sandboxLabels(pod, settings.instance),
+    annotations: resourceClasses(metadata.annotations),
     linux: {
       cgroupParent: settings.cgroupParent,
       sysctls: Object.fromEntries((security.sysctls ?? []).map(({ name, value }) => [dottedSysctl(name), value])),
@@ -52,6 +53,14 @@ export function sandboxConfig(pod: Pod, settings: SandboxSettings): PodSandboxCo
       },
     },
   };
+}
+
+/** Classes of I/O and of caches that the runtime's own configuration names: a pod can choose one, and no more than that. */
+const RESOURCE_CLASS = /^(blockio|rdt)\.resources\.beta\.kubernetes\.io\//;
+
+/** The only annotations of a manifest that the runtime sees: a kubelet gives it all, and some runtimes obey others. */
+function resourceClasses(annotations: Readonly<Record<string, string>> = {}): Record<string, string> {
+  return Object.fromEntries(Object.entries(annotations).filter(([name]) => RESOURCE_CLASS.test(name)));
 }
 
 /** So many ids from `containerId` on are those from `hostId` on outside. */

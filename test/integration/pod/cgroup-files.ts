@@ -59,6 +59,23 @@ export function runtimeSeesOomKills(): boolean {
   return [...controllers].flatMap(([, names = '']) => names.split(',')).every((name) => isMounted(name, mounts));
 }
 
+/** How fast a process may use a disk, given by its numbers (`254:0`); what is not limited is left out. */
+export function shownIoLimits(pid: number, numbers: string): { readBytes?: number; writeOperations?: number } {
+  const directory = isUnifiedCgroup()
+    ? join('/sys/fs/cgroup', cgroupPathOf(pid, 'io'))
+    : join(v1Mount('blkio'), cgroupPathOf(pid, 'blkio'));
+  const value = (file: string, name: string): number | undefined => {
+    const line = readFileSync(join(directory, file), 'utf8')
+      .split('\n')
+      .find((each) => each.startsWith(`${numbers} `));
+    const text = isUnifiedCgroup() ? line?.match(`${name}=(\\d+)`)?.[1] : line?.split(' ')[1];
+    return text === undefined ? undefined : Number(text);
+  };
+  const readBytes = value(isUnifiedCgroup() ? 'io.max' : 'blkio.throttle.read_bps_device', 'rbps');
+  const writeOperations = value(isUnifiedCgroup() ? 'io.max' : 'blkio.throttle.write_iops_device', 'wiops');
+  return { ...(readBytes !== undefined && { readBytes }), ...(writeOperations !== undefined && { writeOperations }) };
+}
+
 function isMounted(controller: string, mountinfo: string): boolean {
   return new RegExp(` - cgroup \\S+ (?:\\S*,)?${controller}(?:,|$)`, 'm').test(mountinfo);
 }

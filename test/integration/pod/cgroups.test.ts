@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { Node } from '../../../src/api/node.ts';
 import type { Pod } from '../../../src/api/pod.ts';
@@ -14,6 +14,7 @@ import {
   readCgroup,
   runtimeSeesOomKills,
   shownContainerShares,
+  shownIoLimits,
   shownShares,
 } from './cgroup-files.ts';
 import { isReady, podManifest, shell, statusOf } from './pods.ts';
@@ -21,7 +22,32 @@ import { isReady, podManifest, shell, statusOf } from './pods.ts';
 const PODS_PIDS = 40;
 const MIB = 2 ** 20;
 
-const runtime = await startContainerd({ version: wantedContainerd() });
+/** A disk of this machine, by its name and numbers. */
+interface Disk {
+  readonly name: string;
+  readonly numbers: string;
+}
+
+function findDisk(): Disk | undefined {
+  const name = readdirSync('/sys/block').find((name) => /^([sv]d[a-z]+|nvme\d+n\d+)$/.test(name));
+  return name === undefined ? undefined : { name, numbers: readFileSync(`/sys/block/${name}/dev`, 'utf8').trim() };
+}
+
+const disk = wantedContainerd() === '1.6' ? undefined : findDisk();
+
+function blockioClasses({ name }: Disk): string {
+  const path = join(t.testdir(), 'blockio.yaml');
+  writeFileSync(
+    path,
+    `Classes:\n  slow:\n  - Devices: [/dev/${name}]\n    ThrottleReadBps: 8M\n    ThrottleWriteIOPS: 500\n`,
+  );
+  return path;
+}
+
+const runtime = await startContainerd({
+  version: wantedContainerd(),
+  ...(disk && { blockioConfig: blockioClasses(disk) }),
+});
 t.teardown(() => runtime.stop());
 const daemon = await startDaemon({ runtime, config: { podPidsLimit: PODS_PIDS } });
 t.teardown(() => daemon.stop());
@@ -250,3 +276,31 @@ t.test('a pod that makes processes without end meets its limit, and no other pod
   await waitFor('a process in another pod', async () => (await daemon.containerLog('tame', 'a')) === 'forked\n');
   for (const name of ['bomb', 'tame']) await daemon.deletePod(name);
 });
+
+t.test(
+  "a pod's annotations choose among the runtime's classes of I/O",
+  { skip: !disk && 'no class here' },
+  async (t) => {
+    const { numbers = '' } = disk ?? {};
+    const annotations = { 'blockio.resources.beta.kubernetes.io/container.a': 'slow' };
+    const idle = { command: shell('true') };
+    const manifest = podManifest('throttled', [
+      { name: 'a', ...idle },
+      { name: 'b', ...idle },
+    ]);
+    await daemon.createPod({ ...manifest, metadata: { ...manifest.metadata, annotations } });
+    const pod = await daemon.waitForExistingPod('throttled', isReady);
+    const limits = (container: string) => shownIoLimits(pidOf(pod, container), numbers);
+    t.strictSame(limits('a'), { readBytes: 8_000_000, writeOperations: 500 });
+    t.strictSame(limits('b'), {}, 'another container of the pod');
+    await daemon.deletePod('throttled');
+
+    const unknown = { 'blockio.resources.beta.kubernetes.io/pod': 'none-such' };
+    await daemon.createPod({ ...manifest, metadata: { ...manifest.metadata, annotations: unknown } });
+    const refused = await daemon.waitForExistingPod('throttled', (each) =>
+      Boolean(statusOf(each, 'a').state?.waiting?.message?.includes('none-such')),
+    );
+    t.match(statusOf(refused, 'a').state?.waiting, { reason: 'CreateContainerError' });
+    await daemon.deletePod('throttled');
+  },
+);

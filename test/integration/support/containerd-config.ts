@@ -12,6 +12,8 @@ export interface ContainerdPaths {
   readonly runcRoot: string;
   /** Further handlers: what they are called, and the program of each. */
   readonly handlers: Readonly<Record<string, string>>;
+  /** Classes of block I/O; containerd before 1.7 knows none. */
+  readonly blockioConfig: string | undefined;
 }
 
 /**
@@ -46,6 +48,12 @@ disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapsho
   address = "${paths.socket}"
 [plugins."io.containerd.internal.v1.opt"]
   path = "${paths.optDir}"
+${paths.blockioConfig === undefined ? '' : blockio(paths.blockioConfig)}`;
+}
+
+function blockio(path: string): string {
+  return `[plugins."io.containerd.service.v1.tasks-service"]
+  blockio_config_file = "${path}"
 `;
 }
 

@@ -21,6 +21,8 @@ export interface ContainerdOptions {
   readonly cni?: CniOptions;
   /** Handlers besides runc: what they are called, and the program of each. */
   readonly handlers?: Readonly<Record<string, string>>;
+  /** A file with classes of block I/O; for containerd 1.7 and later. */
+  readonly blockioConfig?: string;
 }
 
 /** The version that this run of the tests is for. */
@@ -92,6 +94,7 @@ export class RuntimeFixture {
       optDir: inRoot('opt'),
       runcRoot: inRoot('runc'),
       handlers: options.handlers ?? {},
+      blockioConfig: options.blockioConfig,
     };
   }
 

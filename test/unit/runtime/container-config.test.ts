@@ -135,6 +135,26 @@ t.test('the runtime gets identity, and nothing that a user wrote as label or ann
   t.match(container.labels, { 'io.kubernetes.pod.name': 'web', 'io.kubernetes.container.name': 'a' });
 });
 
+t.test('a pod chooses among the classes of I/O and of caches that the runtime offers', async (t) => {
+  const classes = {
+    'blockio.resources.beta.kubernetes.io/pod': 'slow',
+    'blockio.resources.beta.kubernetes.io/container.a': 'fast',
+    'rdt.resources.beta.kubernetes.io/pod': 'small',
+  };
+  const other = { 'resources.beta.kubernetes.io/pod': 'x', 'xblockio.resources.beta.kubernetes.io/pod': 'x' };
+  const box = {
+    instance: 'me',
+    attempt: 0,
+    hostname: 'web',
+    dns: { servers: [], searches: [], options: [] },
+    portMappings: [],
+    cgroupParent: '/kubepods',
+    logDirectory: '/var/log/pods/x',
+  };
+  t.strictSame(sandboxConfig(podWith({}, {}, { annotations: { ...other, ...classes } }), box).annotations, classes);
+  t.strictSame(sandboxConfig(podWith(), box).annotations, {});
+});
+
 t.test('one privileged container, of whatever kind, makes a privileged sandbox', async (t) => {
   const box = {
     instance: 'me',
