@@ -4,8 +4,10 @@ import { release } from 'node:os';
 import { join } from 'node:path';
 import { nodeKind, podKind, secretKind } from './api/kinds.ts';
 import type { Pod } from './api/pod.ts';
+import { quantityBytes } from './api/quantity.ts';
 import { CgroupManager } from './cgroups/cgroup-manager.ts';
 import { podCgroupResources } from './cgroups/formulas.ts';
+import type { MemoryQos } from './cgroups/memory-qos.ts';
 import type { Config } from './config/config.ts';
 import type { EventRecorder } from './events/recorder.ts';
 import { HookRunner } from './hooks/hook-runner.ts';
@@ -92,6 +94,7 @@ export async function startPods(parts: PodParts): Promise<Pods> {
     podPidsLimit: config.podPidsLimit,
     logger,
     rootLimits: machine.resources.podLimits,
+    memoryQos: memoryQosOf(parts),
   });
   await cgroups.start();
   const volumes = makeVolumes(parts);
@@ -263,6 +266,15 @@ async function podSettings(parts: PodParts, cgroups: CgroupManager): Promise<Pod
     hostResolvConf: () => readHostResolvConf(config.resolvConf),
     hostHostsFile: async () => (existsSync('/etc/hosts') ? await readFile('/etc/hosts', 'utf8') : ''),
     containerNode: () => cgroups.containerNode(machine.capacity.memoryBytes),
+  };
+}
+
+function memoryQosOf({ config, machine }: PodParts): MemoryQos | undefined {
+  if (!config.featureGates.MemoryQoS) return undefined;
+  return {
+    throttlingFactor: config.memoryThrottlingFactor,
+    reservationPolicy: config.memoryReservationPolicy,
+    allocatableBytes: quantityBytes(machine.resources.allocatable.memory ?? '0'),
   };
 }
 

@@ -9,6 +9,10 @@ export interface CgroupResources {
   /** Microseconds of CPU time per period; -1 for no limit. */
   readonly cpuQuotaMicros?: number;
   readonly memoryBytes?: bigint;
+  /** v2: never reclaimed. */
+  readonly memoryMinBytes?: bigint;
+  /** v2: reclaimed only when there is nothing else. */
+  readonly memoryLowBytes?: bigint;
   readonly pidsMax?: number;
   /** Bytes by page size as the kernel spells it (`2MB`, `1GB`). */
   readonly hugepages?: ReadonlyMap<string, bigint>;
@@ -27,6 +31,12 @@ export interface CgroupFs {
   ensure(path: string, resources: CgroupResources): Promise<void>;
   /** Memory that is used in the cgroup, in bytes; undefined where it cannot be told. */
   memoryUsage(path: string): Promise<bigint | undefined>;
+  /**
+   * Takes back protection and throttling of memory (see memory-qos.ts). No cgroup, or none that has it: nothing is done.
+   *
+   * @param first done before, when there is something to take back: who is ended in between begins with it again.
+   */
+  clearMemoryQos(path: string, first: () => Promise<void>): Promise<void>;
   /** Names of the cgroups directly below, in any hierarchy; none where the cgroup is not there. */
   children(path: string): Promise<Set<string>>;
   /**
@@ -98,25 +108,26 @@ export function parentPath(path: string): string {
   return path.slice(0, path.lastIndexOf('/'));
 }
 
-/** A number that the kernel tells; undefined where there is no such file. */
-export async function readNumber(io: CgroupIo, file: string): Promise<bigint | undefined> {
+/** What the kernel shows, without spaces around; undefined where there is no such file. */
+export async function readText(io: CgroupIo, file: string): Promise<string | undefined> {
   try {
-    return BigInt((await io.read(file)).trim());
+    return (await io.read(file)).trim();
   } catch (error) {
-    if (errorCode(error) === 'ENOENT') return undefined;
+    // ENODEV: the cgroup was removed after the file was opened.
+    if (errorCode(error) === 'ENOENT' || errorCode(error) === 'ENODEV') return undefined;
     throw error;
   }
 }
 
+/** A number that the kernel tells; undefined where there is no such file. */
+export async function readNumber(io: CgroupIo, file: string): Promise<bigint | undefined> {
+  const text = await readText(io, file);
+  return text === undefined ? undefined : BigInt(text);
+}
+
 /** Whether the kernel shows this file. */
 export async function hasFile(io: CgroupIo, file: string): Promise<boolean> {
-  try {
-    await io.read(file);
-    return true;
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') return false;
-    throw error;
-  }
+  return (await readText(io, file)) !== undefined;
 }
 
 /** Names of the child cgroups; none where the cgroup is not there. */

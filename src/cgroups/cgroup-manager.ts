@@ -1,4 +1,5 @@
 import { readdir, readFile } from 'node:fs/promises';
+import { isDeepStrictEqual } from 'node:util';
 import type { Pod } from '../api/pod.ts';
 import { type QosClass, qosClass } from '../api/qos.ts';
 import type { Clock } from '../util/clock.ts';
@@ -30,6 +31,7 @@ import {
 } from './formulas.ts';
 import { FsV1 } from './fs-v1.ts';
 import { FsV2 } from './fs-v2.ts';
+import { type MemoryQos, podMemoryQos, type QosMemory, qosMemory } from './memory-qos.ts';
 import { type RunProgram, SystemdSlices } from './systemd-driver.ts';
 
 export interface CgroupManagerOptions {
@@ -43,6 +45,8 @@ export interface CgroupManagerOptions {
   readonly cpuCfsQuota?: boolean;
   /** Default 100 000. */
   readonly cpuCfsQuotaPeriodMicros?: number;
+  /** For cgroup v2 only. Default: memory is neither protected nor throttled. */
+  readonly memoryQos?: MemoryQos | undefined;
   /** What all pods together may use. Default: no limit. */
   readonly rootLimits?: RootLimits;
   /** How long removePod waits for killed processes to end. Default 10 000. */
@@ -83,8 +87,8 @@ export class CgroupManager {
   readonly #clock: Clock;
   readonly #root: CgroupName;
   #tree: Tree | undefined;
-  #burstableShares: number | undefined;
-  #writtenShares: number | undefined;
+  #wantedQos: QosMemory | undefined;
+  #writtenQos: QosMemory | undefined;
   #qosUpdate: Promise<void> | undefined;
 
   constructor(options: CgroupManagerOptions) {
@@ -96,13 +100,15 @@ export class CgroupManager {
 
   /** Finds the hierarchies and makes the cgroups of the QoS classes. @throws Error where no cgroup can be made here. */
   async start(): Promise<void> {
-    const { driver, logger, rootLimits } = this.#options;
+    const { driver, logger, rootLimits, memoryQos } = this.#options;
     const { layout, procCgroups, hugepageSizes } = this.#options.machine ?? (await detectMachine());
     const nowMs = () => this.#clock.monotonicMs();
     const fs =
       layout.version === 2
         ? new FsV2(layout.unified ?? '/sys/fs/cgroup', this.#io, logger, nowMs)
         : new FsV1(layout, this.#io, logger, nowMs);
+    if (memoryQos !== undefined && fs.version !== 2)
+      throw new Error('MemoryQoS needs cgroup v2, which is not in use here');
     const slices =
       driver === 'systemd'
         ? new SystemdSlices(layout.version, this.#options.run ?? run, (ms) => this.#io.pause(ms), nowMs)
@@ -116,13 +122,14 @@ export class CgroupManager {
     // No weight yet for burstable: pods of an earlier run may be there, and setQosRequests follows.
     await this.#ensureInner(tree, qosCgroupName(this.#root, 'Burstable'), {});
     await this.#ensureInner(tree, qosCgroupName(this.#root, 'BestEffort'), { cpuShares: MIN_SHARES });
+    if (memoryQos === undefined) await this.#clearMemoryQos(tree);
     this.#tree = { ...tree, canLimitSwap: await fs.canLimitSwap(cgroupPath(driver, this.#root)) };
   }
 
   /** What containerLinuxResources has to know of this machine. Only after start(). */
   containerNode(memoryCapacityBytes: bigint): ContainerNode {
     const { fs, hugepageSizes, canLimitSwap } = this.#started();
-    const { cpuCfsQuota, cpuCfsQuotaPeriodMicros } = this.#options;
+    const { cpuCfsQuota, cpuCfsQuotaPeriodMicros, memoryQos } = this.#options;
     return {
       memoryCapacityBytes,
       cgroupVersion: fs.version,
@@ -130,6 +137,7 @@ export class CgroupManager {
       swapController: canLimitSwap,
       cpuCfsQuota,
       cpuCfsQuotaPeriodMicros,
+      memoryQos,
     };
   }
 
@@ -171,19 +179,16 @@ export class CgroupManager {
   }
 
   #podResources(pod: Pod): CgroupResources {
-    return podCgroupResources(pod, {
-      podPidsLimit: this.#options.podPidsLimit,
-      cpuCfsQuota: this.#options.cpuCfsQuota ?? true,
-      cpuCfsQuotaPeriodMicros: this.#options.cpuCfsQuotaPeriodMicros,
-      hugepageSizes: this.#started().hugepageSizes,
-    });
+    const { podPidsLimit, cpuCfsQuota = true, cpuCfsQuotaPeriodMicros, memoryQos } = this.#options;
+    const { hugepageSizes } = this.#started();
+    return {
+      ...podCgroupResources(pod, { podPidsLimit, cpuCfsQuota, cpuCfsQuotaPeriodMicros, hugepageSizes }),
+      ...(memoryQos && podMemoryQos(pod, memoryQos)),
+    };
   }
 
   async #writePod(pod: Pod, resources: CgroupResources): Promise<void> {
-    const { fs, slices } = this.#started();
-    const name = this.#podName(pod);
-    await slices?.ensure(name, resources);
-    await fs.ensure(cgroupPath(this.#options.driver, name), resources);
+    await this.#write(this.#started(), this.#podName(pod), resources);
   }
 
   /**
@@ -238,36 +243,74 @@ export class CgroupManager {
   }
 
   /**
-   * Gives the burstable class as much weight as its pods request together. Cheap when nothing changed; calls that come
-   * while one is being carried out are merged.
+   * Gives the burstable class as much weight as its pods request together, and the classes what protection of memory
+   * their pods need. Cheap when nothing changed; calls that come while one is being carried out are merged.
    *
    * @param pods all pods that are not terminated.
    */
   async setQosRequests(pods: Iterable<Pod>): Promise<void> {
     const tree = this.#started();
-    this.#burstableShares = burstableShares(pods);
+    const all = [...pods];
+    const { memoryQos } = this.#options;
+    const { burstable, root } = memoryQos ? qosMemory(all, memoryQos) : { burstable: {}, root: {} };
+    this.#wantedQos = { burstable: { cpuShares: burstableShares(all), ...burstable }, root };
     if (this.#qosUpdate === undefined) {
-      if (this.#burstableShares === this.#writtenShares) return;
+      if (isDeepStrictEqual(this.#wantedQos, this.#writtenQos)) return;
       this.#qosUpdate = this.#updateQos(tree);
     }
     await this.#qosUpdate;
   }
 
-  async #updateQos({ fs, slices }: Tree): Promise<void> {
+  async #updateQos(tree: Tree): Promise<void> {
     try {
-      while (this.#burstableShares !== this.#writtenShares) {
-        const cpuShares = this.#burstableShares;
+      while (this.#wantedQos !== undefined && !isDeepStrictEqual(this.#wantedQos, this.#writtenQos)) {
+        const qos = this.#wantedQos;
         // Unknown until it is written, so that a failure is tried again with the next call.
-        this.#writtenShares = undefined;
-        const name = qosCgroupName(this.#root, 'Burstable');
-        await slices?.ensure(name, { cpuShares });
-        await fs.ensure(cgroupPath(this.#options.driver, name), { cpuShares });
-        this.#writtenShares = cpuShares;
+        this.#writtenQos = undefined;
+        if (Object.keys(qos.root).length > 0) await this.#write(tree, this.#root, qos.root);
+        await this.#write(tree, qosCgroupName(this.#root, 'Burstable'), qos.burstable);
+        this.#writtenQos = qos;
       }
     } finally {
       // In the same step as the last look at the wanted value, so that no call in between is lost.
       this.#qosUpdate = undefined;
     }
+  }
+
+  /** After a run with memory QoS: what runs goes on without it. A cgroup that cannot be changed is no reason not to start. */
+  async #clearMemoryQos(tree: Tree): Promise<void> {
+    const { logger } = this.#options;
+    for (const path of await this.#memoryQosPaths(tree)) {
+      try {
+        await tree.fs.clearMemoryQos(path, async () => {
+          // Or systemd would bring it back when it reads its units anew.
+          await tree.slices?.clearMemoryQos(path.slice(path.lastIndexOf('/') + 1));
+        });
+      } catch (error) {
+        logger.warn({ err: error, cgroup: path }, 'memory.min, memory.low and memory.high could not be taken back');
+      }
+    }
+  }
+
+  /** Those that memory QoS may have changed: of all pods, of the burstable class, of pods, and of containers. */
+  async #memoryQosPaths({ fs }: Tree): Promise<string[]> {
+    const { driver } = this.#options;
+    const paths = [cgroupPath(driver, this.#root), cgroupPath(driver, qosCgroupName(this.#root, 'Burstable'))];
+    if (fs.version !== 2) return [];
+    for (const qos of QOS_CLASSES) {
+      const parent = qosCgroupName(this.#root, qos);
+      for (const dir of await fs.children(cgroupPath(driver, parent))) {
+        if (podUidOfDir(driver, parent, dir) === undefined) continue;
+        const pod = `${cgroupPath(driver, parent)}/${dir}`;
+        paths.push(pod, ...[...(await fs.children(pod))].map((child) => `${pod}/${child}`));
+      }
+    }
+    return paths;
+  }
+
+  async #write({ fs, slices }: Tree, name: CgroupName, resources: CgroupResources): Promise<void> {
+    await slices?.ensure(name, resources);
+    await fs.ensure(cgroupPath(this.#options.driver, name), resources);
   }
 
   async #ensureInner({ fs, slices }: Tree, name: CgroupName, resources: CgroupResources): Promise<void> {

@@ -9,6 +9,7 @@ import {
   milliCpuToShares,
   milliOf,
 } from './formulas.ts';
+import { containerMemoryQos, type MemoryQos } from './memory-qos.ts';
 
 /** What a container is told of the machine it is on. */
 export interface ContainerNode {
@@ -24,6 +25,8 @@ export interface ContainerNode {
   readonly cpuCfsQuotaPeriodMicros?: number;
   /** Default false: an OOM kill takes the container as a whole (v2 only). */
   readonly singleProcessOomKill?: boolean;
+  /** Undefined: memory is neither protected nor throttled. */
+  readonly memoryQos?: MemoryQos | undefined;
   /** The least oom_score_adj that the runtime can set; a runtime without CAP_SYS_RESOURCE cannot go below its own. Default -1000. */
   readonly minOomScoreAdj?: number;
 }
@@ -76,7 +79,10 @@ export function containerLinuxResources(pod: Pod, container: Container, node: Co
       pageSize,
       limit,
     })),
-    unified: unifiedResources(node),
+    unified: {
+      ...unifiedResources(node),
+      ...(node.memoryQos && containerMemoryQos(pod, container, memoryLimit, node.memoryQos)),
+    },
   };
 }
 

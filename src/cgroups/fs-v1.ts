@@ -68,6 +68,9 @@ export class FsV1 implements CgroupFs {
     return mount === undefined ? undefined : await readNumber(this.#io, `${mount}${path}/memory.usage_in_bytes`);
   }
 
+  /** v1 knows neither. */
+  async clearMemoryQos(): Promise<void> {}
+
   async children(path: string): Promise<Set<string>> {
     const names = await Promise.all(this.#allMounts.map((mount) => childrenOf(this.#io, mount + path)));
     return new Set(names.flat());

@@ -8,10 +8,12 @@ import {
   makeDir,
   parentPath,
   readNumber,
+  readText,
 } from './cgroup-fs.ts';
 import { type CgroupIo, errorCode } from './cgroup-io.ts';
 import { pidsBelow, removeCgroup } from './cgroup-remove.ts';
 import { sharesToWeight } from './formulas.ts';
+import { NO_MEMORY_QOS } from './memory-qos.ts';
 
 /** The controllers that are handed down to pods. The runtime enables others below the pod as it needs them. */
 const WANTED: readonly string[] = ['cpu', 'cpuset', 'memory', 'pids', 'hugetlb', 'io'];
@@ -65,6 +67,18 @@ export class FsV2 implements CgroupFs {
 
   memoryUsage(path: string): Promise<bigint | undefined> {
     return readNumber(this.#io, `${this.#mount}${path}/memory.current`);
+  }
+
+  async clearMemoryQos(path: string, first: () => Promise<void>): Promise<void> {
+    const dir = this.#mount + path;
+    const stale: [file: string, value: string][] = [];
+    for (const [file, value] of Object.entries(NO_MEMORY_QOS)) {
+      const present = await readText(this.#io, `${dir}/${file}`);
+      if (present !== undefined && present !== value) stale.push([file, value]);
+    }
+    if (stale.length === 0) return;
+    await first();
+    await this.#writer.write(dir, stale);
   }
 
   async children(path: string): Promise<Set<string>> {
@@ -135,6 +149,7 @@ export class FsV2 implements CgroupFs {
 /** The files of a v2 cgroup. PURE */
 export function valuesV2(resources: CgroupResources): [file: string, value: string][] {
   const { cpuShares, cpuQuotaMicros, cpuPeriodMicros, memoryBytes, pidsMax, hugepages } = resources;
+  const { memoryMinBytes, memoryLowBytes } = resources;
   const values: [string, string][] = [];
   if (cpuShares !== undefined) values.push(['cpu.weight', String(sharesToWeight(cpuShares))]);
   if (cpuQuotaMicros !== undefined) {
@@ -142,6 +157,8 @@ export function valuesV2(resources: CgroupResources): [file: string, value: stri
     values.push(['cpu.max', cpuPeriodMicros === undefined ? quota : `${quota} ${cpuPeriodMicros}`]);
   }
   if (memoryBytes !== undefined) values.push(['memory.max', String(memoryBytes)]);
+  if (memoryMinBytes !== undefined) values.push(['memory.min', String(memoryMinBytes)]);
+  if (memoryLowBytes !== undefined) values.push(['memory.low', String(memoryLowBytes)]);
   if (pidsMax !== undefined) values.push(['pids.max', pidsMax < 0 ? 'max' : String(pidsMax)]);
   for (const [size, bytes] of hugepages ?? []) values.push([`hugetlb.${size}.max`, String(bytes)]);
   return values;

@@ -21,6 +21,8 @@ const CALL_TIMEOUT_MS = 30_000;
 const START_TIMEOUT_MS = 30_000;
 const FIRST_WAIT_MS = 5;
 const LONGEST_WAIT_MS = 250;
+/** CGROUP_LIMIT_MAX */
+const UNLIMITED = '18446744073709551615';
 const DEFAULT_PERIOD_MICROS = 100_000;
 
 /**
@@ -59,6 +61,16 @@ export class SystemdSlices {
       await this.#start(unit, properties);
     }
     await this.#waitUntilActive(unit);
+  }
+
+  /** Takes back protection and throttling of memory of a unit that runs, a slice or a runtime's scope. @throws ExecError */
+  async clearMemoryQos(unit: string): Promise<void> {
+    const none: Property[] = [
+      ['MemoryMin', 't', '0'],
+      ['MemoryLow', 't', '0'],
+      ['MemoryHigh', 't', UNLIMITED],
+    ];
+    await this.#callManager('SetUnitProperties', 'sba(sv)', [unit, 'true', ...propertyArgs(none)]);
   }
 
   /** Stops the slice and everything in it. A slice that is not there is no error. @throws ExecError */
@@ -117,6 +129,7 @@ export class SystemdSlices {
 /** The limits that systemd has a property for. Hugepages have none: they are written to the files. PURE */
 export function sliceProperties(resources: CgroupResources, version: 1 | 2): Property[] {
   const { cpuShares, cpuQuotaMicros, cpuPeriodMicros, memoryBytes, pidsMax } = resources;
+  const { memoryMinBytes, memoryLowBytes } = resources;
   const properties: Property[] = [];
   if (cpuShares !== undefined) {
     properties.push(
@@ -130,6 +143,8 @@ export function sliceProperties(resources: CgroupResources, version: 1 | 2): Pro
   }
   if (memoryBytes !== undefined)
     properties.push([version === 2 ? 'MemoryMax' : 'MemoryLimit', 't', String(memoryBytes)]);
+  if (version === 2 && memoryMinBytes !== undefined) properties.push(['MemoryMin', 't', String(memoryMinBytes)]);
+  if (version === 2 && memoryLowBytes !== undefined) properties.push(['MemoryLow', 't', String(memoryLowBytes)]);
   if (pidsMax !== undefined && pidsMax > 0) properties.push(['TasksMax', 't', String(pidsMax)]);
   return properties;
 }

@@ -119,6 +119,11 @@ function scalarProblem(value: unknown, schema: SettingSchema): string | undefine
       const fits = typeof value === 'number' && Number.isInteger(value) && value >= minimum && value <= maximum;
       return fits ? undefined : `a whole number from ${minimum} to ${maximum}`;
     }
+    case 'number': {
+      const { exclusiveMinimum = Number.NEGATIVE_INFINITY, maximum = Number.POSITIVE_INFINITY } = schema;
+      const fits = typeof value === 'number' && value > exclusiveMinimum && value <= maximum;
+      return fits ? undefined : `a number above ${exclusiveMinimum} and at most ${maximum}`;
+    }
     default:
       return textProblem(value, schema);
   }

@@ -117,8 +117,13 @@ function merge(target: Record<string, unknown>, source: Readonly<Record<string, 
 
 function withDefaults(given: Readonly<Record<string, unknown>>): Settings {
   const settings = defaultSettings();
-  const { crashLoopBackOff, ...others } = given as Partial<Settings>;
-  return { ...settings, ...others, crashLoopBackOff: { ...settings.crashLoopBackOff, ...crashLoopBackOff } };
+  const { crashLoopBackOff, featureGates, ...others } = given as Partial<Settings>;
+  return {
+    ...settings,
+    ...others,
+    crashLoopBackOff: { ...settings.crashLoopBackOff, ...crashLoopBackOff },
+    featureGates: { ...settings.featureGates, ...featureGates },
+  };
 }
 
 /** What is wrong between settings that are each right, or with what is found out. */
@@ -174,6 +179,7 @@ function contradictions(settings: Settings, origins: ReadonlyMap<string, string>
     const message = 'shutdownGracePeriod and shutdownGracePeriodByPodPriority cannot both be set';
     report('shutdownGracePeriodByPodPriority', message);
   }
+  problems.push(...memoryQosContradictions(settings, origins));
   if (settings.stateDirectory === settings.runDirectory) {
     report('runDirectory', 'stateDirectory and runDirectory must be different directories');
   }
@@ -181,6 +187,16 @@ function contradictions(settings: Settings, origins: ReadonlyMap<string, string>
     report('nodeName', `the host name ${JSON.stringify(host.hostname)} is no DNS name: set nodeName`);
   }
   return problems;
+}
+
+/** Settings of a feature that is off: somebody counts on them. */
+function memoryQosContradictions(settings: Settings, origins: ReadonlyMap<string, string>): Problem[] {
+  if (settings.featureGates.MemoryQoS) return [];
+  const defaults = defaultSettings();
+  const names = ['memoryThrottlingFactor', 'memoryReservationPolicy'] as const;
+  return names
+    .filter((name) => settings[name] !== defaults[name])
+    .map((name) => ({ where: origins.get(name) ?? '', message: `${name} needs featureGates: {MemoryQoS: true}` }));
 }
 
 function nodeNameOf(settings: Settings, host: HostFacts): string {

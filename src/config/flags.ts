@@ -114,6 +114,8 @@ function typed(raw: string | boolean | (string | boolean)[], schema: SettingSche
       return Object.fromEntries(nonEmpty.map((item) => splitEntry(String(item))));
     case 'integer':
       return /^-?[0-9]{1,15}$/.test(String(raw)) ? Number(raw) : raw;
+    case 'number':
+      return /^[0-9]+(\.[0-9]+)?$/.test(String(raw)) ? Number(raw) : raw;
     default:
       return raw;
   }
@@ -139,7 +141,7 @@ export function flagHelp(): string {
 
 function placeholder(schema: SettingSchema): string {
   if (schema.enum !== undefined) return schema.enum.join('|');
-  if (schema.type === 'integer') return 'N';
+  if (schema.type === 'integer' || schema.type === 'number') return 'N';
   if (schema.type === 'array') return 'A,B,...';
   if (schema.type === 'object') return 'KEY=VALUE,...';
   if (schema.format === 'duration') return 'DURATION';

@@ -35,7 +35,7 @@ const programs: readonly [name: string, packageName: string][] = [
  * @param underSystemd whether systemd waits to be told that the daemon is ready.
  */
 export async function preflight(
-  config: Pick<Config, 'cgroupDriver' | 'stateDirectory' | 'runDirectory' | 'podLogsDir'>,
+  config: Pick<Config, 'cgroupDriver' | 'featureGates' | 'stateDirectory' | 'runDirectory' | 'podLogsDir'>,
   underSystemd: boolean,
   machine: PreflightMachine = thisMachine,
 ): Promise<PreflightResult> {
@@ -54,6 +54,9 @@ export async function preflight(
   const mountinfo = await machine.mountinfo();
   if (mountinfo === undefined) errors.push('/proc is not mounted');
   else if (!/ - cgroup2? /.test(mountinfo)) errors.push('no cgroup file system is mounted on /sys/fs/cgroup');
+  // Memory is with v1 as long as a hierarchy of v1 has its controller, whatever else is mounted.
+  if (config.featureGates.MemoryQoS && / - cgroup \S+ (\S+,)?memory\b/.test(mountinfo ?? ''))
+    errors.push('featureGates: MemoryQoS needs cgroup v2, and this machine manages memory with cgroup v1');
 
   for (const directory of [config.stateDirectory, config.runDirectory, config.podLogsDir]) {
     if (!(await machine.isWritable(directory))) errors.push(`nothing can be written to ${directory}`);

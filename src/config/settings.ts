@@ -125,6 +125,23 @@ export const settingsSchema = Type.Object(
       'sysctl-pattern',
       'sysctls that pods may set besides the safe ones, as names or as beginnings with *',
     ),
+    featureGates: Type.Object({
+      MemoryQoS: bool(
+        false,
+        'on cgroup v2, throttle what uses more memory than it requested, by the two settings that follow',
+        { flag: 'memory-qos' },
+      ),
+    }),
+    memoryThrottlingFactor: number(
+      0.9,
+      { above: 0, maximum: 1 },
+      'with MemoryQoS: how much of what lies between request and limit can be used at full speed',
+    ),
+    memoryReservationPolicy: oneOf(
+      'None',
+      ['None', 'TieredReservation'],
+      'with MemoryQoS: whether memory that was requested is kept from being reclaimed',
+    ),
     seccompDefault: bool(true, "the runtime's default seccomp profile for every container that names no other"),
 
     clusterDNS: list([], 'ip', 'name servers for pods with dnsPolicy ClusterFirst'),
@@ -195,7 +212,7 @@ export type Settings = Static<typeof settingsSchema>;
 
 /** What the check and the flags see of a setting. */
 export interface SettingSchema {
-  readonly type: 'string' | 'integer' | 'boolean' | 'array' | 'object';
+  readonly type: 'string' | 'integer' | 'number' | 'boolean' | 'array' | 'object';
   readonly description?: string;
   readonly default?: unknown;
   readonly format?: string;
@@ -203,6 +220,7 @@ export interface SettingSchema {
   readonly enum?: readonly string[];
   readonly minimum?: number;
   readonly maximum?: number;
+  readonly exclusiveMinimum?: number;
   readonly minimumMs?: number;
   readonly maximumMs?: number;
   /** Of an object with fixed names. Without it an object is a map of texts. */
@@ -227,8 +245,12 @@ function integer(fallback: number, minimum: number, maximum: number, description
   return Type.Integer({ default: fallback, minimum, maximum, description });
 }
 
-function bool(fallback: boolean, description: string) {
-  return Type.Boolean({ default: fallback, description });
+function number(fallback: number, { above, maximum }: { above: number; maximum: number }, description: string) {
+  return Type.Number({ default: fallback, exclusiveMinimum: above, maximum, description });
+}
+
+function bool(fallback: boolean, description: string, options: Pick<TextOptions, 'flag'> = {}) {
+  return Type.Boolean({ default: fallback, description, ...options });
 }
 
 function list(fallback: readonly string[], format: string, description: string) {

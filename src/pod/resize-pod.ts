@@ -1,6 +1,7 @@
 import type { Container, Pod, ResourceRequirements } from '../api/pod.ts';
 import { quantityBytes } from '../api/quantity.ts';
 import { containerLinuxResources } from '../cgroups/container-resources.ts';
+import { NO_MEMORY_QOS } from '../cgroups/memory-qos.ts';
 import type { ActionOf } from './actions.ts';
 import { findContainer } from './containers.ts';
 import { criResources } from './cri-resources.ts';
@@ -38,10 +39,15 @@ export async function resizePod(
     await cgroups.growPod(pod, withResources(pod, before));
     for (const { containerId, containerName } of containers) {
       const container = wanted(pod, containerName);
-      const { cpuPeriod, cpuQuota, cpuShares, memoryLimitInBytes, memorySwapLimitInBytes } = criResources(
-        containerLinuxResources(pod, container, settings.containerNode()),
+      const node = settings.containerNode();
+      const { cpuPeriod, cpuQuota, cpuShares, memoryLimitInBytes, memorySwapLimitInBytes, unified } = criResources(
+        containerLinuxResources(pod, container, node),
       );
-      const changed = { cpuPeriod, cpuQuota, cpuShares, memoryLimitInBytes, memorySwapLimitInBytes };
+      const changed = {
+        ...{ cpuPeriod, cpuQuota, cpuShares, memoryLimitInBytes, memorySwapLimitInBytes },
+        // A runtime that is told nothing of a file writes again what it was told when the container was made.
+        ...(node.cgroupVersion === 2 && { unified: { ...NO_MEMORY_QOS, ...unified } }),
+      };
       await client.updateContainerResources(containerId, changed, { signal });
       done.set(containerId, container.resources ?? {});
     }

@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import t from 'tap';
 import { container, type PodManifest, podManifest } from '../integration/support/pods.ts';
 import { apply, fetchKubeconfig, inVm, kubectl, untilInVm, untilReady } from './support/vm.ts';
@@ -25,6 +26,9 @@ const pods: readonly PodManifest[] = [
   podManifest('besteffort'),
 ];
 
+const memoryQosConfig = '/etc/mini-kubelet/config.yaml.d/30-memory-qos.yaml';
+const MIB = 1024 ** 2;
+
 /** containerd and the daemon, started anew with this driver and no pods. The daemon is not told: it asks containerd. */
 async function useDriver(driver: Driver): Promise<void> {
   await kubectl(['delete', 'pods', '--all', '--wait']);
@@ -37,6 +41,7 @@ async function useDriver(driver: Driver): Promise<void> {
     SystemdCgroup = false
 END
     sed -i 's/SystemdCgroup = .*/SystemdCgroup = ${driver === 'systemd'}/' $config
+    rm -f ${memoryQosConfig}
     systemctl restart containerd
     systemctl restart mini-kubelet`);
 }
@@ -57,6 +62,13 @@ function directories(driver: Driver, qos: string, pod: Pod): { pod: string; cont
 }
 
 const files = ['cpu.weight', 'cpu.max', 'memory.max', 'memory.oom.group', 'pids.max'];
+
+/** Waits until a cgroup shows these values. @param directory below the mount point. */
+async function untilMemory(directory: string, min: number, low: number, high?: number | 'max'): Promise<void> {
+  const wanted = [`min=${min}`, `low=${low}`, ...(high === undefined ? [] : [`high=${high}`])];
+  const tests = wanted.map((each) => each.split('=')).map(([file, value]) => `[ "$(cat memory.${file})" = ${value} ]`);
+  await untilInVm(`${directory}: ${wanted.join(' ')}`, `cd /sys/fs/cgroup${directory} && ${tests.join(' && ')}`);
+}
 
 async function shown(directory: string): Promise<Record<string, string>> {
   const text = await inVm(`cd /sys/fs/cgroup${directory} && cat ${files.join(' ')}`);
@@ -141,6 +153,58 @@ for (const driver of ['systemd', 'cgroupfs'] as const) {
       t.equal(await kubectl(['get', 'pod', 'guaranteed', '-o', restarts]), '0');
     });
 
+    t.test('memory QoS protects what is requested, and throttles what uses more', async (t) => {
+      const qosPods = pods.map((pod) => ({ ...pod, metadata: { ...pod.metadata, name: `qos-${pod.metadata.name}` } }));
+      await kubectl(['delete', 'pods', '--all', '--wait']);
+      await inVm(`cat >${memoryQosConfig} <<'END'
+featureGates: {MemoryQoS: true}
+memoryReservationPolicy: TieredReservation
+END
+        systemctl restart mini-kubelet`);
+      for (const pod of qosPods) await apply(pod);
+      for (const pod of qosPods) await untilReady(pod.metadata.name);
+      const of = async (qos: string) => directories(driver, qos, await getPod(`qos-${qos}`));
+      const guaranteed = await of('guaranteed');
+      const burstable = await of('burstable');
+      const besteffort = await of('besteffort');
+      const classOf = dirname(burstable.pod);
+
+      await untilMemory(guaranteed.pod, 64 * MIB, 0, 'max');
+      await untilMemory(guaranteed.container, 64 * MIB, 0, 'max');
+      await untilMemory(burstable.pod, 0, 32 * MIB, 'max');
+      // 32 MiB and nine tenths of the 32 above them, in whole pages.
+      await untilMemory(burstable.container, 0, 32 * MIB, 63_750_144);
+      await untilMemory(besteffort.pod, 0, 0, 'max');
+      await untilMemory(besteffort.container, 0, 0);
+      t.match(await inVm(`cat /sys/fs/cgroup${besteffort.container}/memory.high`), /^\d+$/, 'by what the node has');
+      await untilMemory(classOf, 0, 32 * MIB);
+      await untilMemory(dirname(classOf), 96 * MIB, 32 * MIB);
+
+      t.comment('changed in place');
+      const change = { spec: { containers: [{ name: 'main', resources: { requests: { memory: '48Mi' } } }] } };
+      await kubectl(['patch', 'pod', 'qos-burstable', '--subresource=resize', '-p', JSON.stringify(change)]);
+      const changed = async () => {
+        await untilMemory(burstable.pod, 0, 48 * MIB);
+        // 48 MiB and nine tenths of the 16 above them.
+        await untilMemory(burstable.container, 0, 48 * MIB, 65_429_504);
+        await untilMemory(classOf, 0, 48 * MIB);
+        await untilMemory(dirname(classOf), 112 * MIB, 48 * MIB);
+      };
+      await changed();
+      await inVm('systemctl daemon-reload; systemctl restart mini-kubelet');
+      await changed();
+
+      t.comment('switched off');
+      await inVm(`rm ${memoryQosConfig}; systemctl restart mini-kubelet`);
+      const paths = [guaranteed, burstable, besteffort].flatMap(({ pod, container }) => [pod, container]);
+      const all = [dirname(classOf), classOf, ...paths];
+      for (const path of all) await untilMemory(path, 0, 0, 'max');
+      await inVm('systemctl daemon-reload');
+      for (const path of all) await untilMemory(path, 0, 0, 'max');
+      const restarts = 'jsonpath={.items[*].status.containerStatuses[0].restartCount}';
+      t.equal(await kubectl(['get', 'pods', '-o', restarts]), '0 0 0');
+    });
+
     t.test('what uses too much memory is killed as a whole, and said to be OOMKilled', async (t) => {
       const command = ['sh', '-c', 'sleep 1000 & tail /dev/zero; sleep 1000'];
       const resources = { limits: { memory: '24Mi' } };
@@ -172,6 +236,37 @@ for (const driver of ['systemd', 'cgroupfs'] as const) {
     });
   });
 }
+
+t.test('a class of I/O that the annotations of a pod choose shows in io.max', async (t) => {
+  const version = await inVm('containerd --version');
+  if (/\b1\.6\./.test(version)) {
+    t.pass('containerd 1.6 has no such classes');
+    return;
+  }
+  const disks = await inVm(`lsblk -ndo NAME,MAJ:MIN,TYPE | awk '$3 == "disk" { print $1, $2 }'`);
+  const [name = '', numbers = ''] = disks.split(/\s+/);
+  await inVm(`
+    config=/etc/containerd/config.toml
+    cat >/etc/containerd/blockio.yaml <<'END'
+Classes:
+  slow:
+  - Devices: [/dev/${name}]
+    ThrottleReadBps: 8M
+    ThrottleWriteIOPS: 500
+END
+    grep -q tasks-service $config || cat >>$config <<'END'
+[plugins."io.containerd.service.v1.tasks-service"]
+  blockio_config_file = "/etc/containerd/blockio.yaml"
+END
+    systemctl restart containerd`);
+  const manifest = podManifest('throttled');
+  const annotations = { 'blockio.resources.beta.kubernetes.io/pod': 'slow' };
+  await apply({ ...manifest, metadata: { ...manifest.metadata, annotations } });
+  await untilReady('throttled');
+  const directory = directories('cgroupfs', 'besteffort', await getPod('throttled')).container;
+  const limits = await inVm(`cat /sys/fs/cgroup${directory}/io.max`);
+  t.equal(limits, `${numbers} rbps=8000000 wbps=max riops=max wiops=500`);
+});
 
 t.test('systemd does as it is told about slices, in every state', async (t) => {
   t.match(

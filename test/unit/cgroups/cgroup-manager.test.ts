@@ -96,6 +96,67 @@ t.test('v2: a pod has its limits, and every cgroup above hands the controllers d
   t.strictSame(lines, []);
 });
 
+const memoryQos = {
+  throttlingFactor: 0.9,
+  reservationPolicy: 'TieredReservation',
+  allocatableBytes: 2n ** 30n,
+} as const;
+
+t.test('memory QoS: pods, their class and all pods together protect what is requested', async (t) => {
+  const { kernel, manager, lines } = setUpV2({ memoryQos });
+  await manager.start();
+  const [guaranteed, burstable] = [
+    guaranteedPod({ cpu: '1', memory: '2Mi' }, uid),
+    burstablePod({ memory: '1Mi' }, 'b'),
+  ];
+  for (const pod of [guaranteed, burstable]) await manager.ensurePod(pod);
+  await manager.setQosRequests([guaranteed, burstable]);
+  const shown = (path: string) => [kernel.value(`${path}/memory.min`), kernel.value(`${path}/memory.low`)];
+  t.strictSame(shown(`/cg/kubepods/pod${uid}`), ['2097152', '0']);
+  t.strictSame(shown('/cg/kubepods/burstable/podb'), ['0', '1048576']);
+  t.strictSame(shown('/cg/kubepods'), ['3145728', '1048576']);
+  t.equal(shown('/cg/kubepods/burstable')[1], '1048576');
+  const writes = kernel.writes.length;
+  await manager.setQosRequests([burstable, guaranteed]);
+  t.equal(kernel.writes.length, writes, 'nothing is written again unchanged');
+  await manager.setQosRequests([guaranteed]);
+  t.strictSame(shown('/cg/kubepods'), ['2097152', '0']);
+  t.equal(shown('/cg/kubepods/burstable')[1], '0');
+  t.match(manager.containerNode(1n), { memoryQos });
+  t.strictSame(lines, []);
+});
+
+t.test('without memory QoS, what an earlier run with it left is taken back at start, also of containers', async (t) => {
+  const { kernel, manager } = setUpV2({ memoryQos });
+  await manager.start();
+  const pod = burstablePod({ memory: '1Mi' }, 'b');
+  await manager.ensurePod(pod);
+  await manager.setQosRequests([pod]);
+  const container = '/cg/kubepods/burstable/podb/container';
+  kernel.make(container);
+  const files = { 'memory.min': '0', 'memory.low': '1048576', 'memory.high': '4096' };
+  for (const [file, value] of Object.entries(files)) kernel.dirs.get(container)?.files.set(file, value);
+  const later = manage(kernel, v2Layout, {});
+  await later.manager.start();
+  const paths = ['/cg/kubepods', '/cg/kubepods/burstable', '/cg/kubepods/burstable/podb', container];
+  for (const path of paths) {
+    const shown = ['memory.min', 'memory.low', 'memory.high'].map((file) => kernel.value(`${path}/${file}`));
+    t.strictSame(shown, ['0', '0', 'max'], path);
+  }
+  const writes = kernel.writes.filter(([file]) => /memory\.(min|low|high)$/.test(file)).length;
+  await manage(kernel, v2Layout, {}).manager.start();
+  t.equal(
+    kernel.writes.filter(([file]) => /memory\.(min|low|high)$/.test(file)).length,
+    writes,
+    'nothing is left to do',
+  );
+  t.strictSame(later.lines, []);
+});
+
+t.test('memory QoS is refused on v1', async (t) => {
+  await t.rejects(setUpV1({ memoryQos }).manager.start(), /MemoryQoS needs cgroup v2/);
+});
+
 t.test('the QoS classes and the node have the weights and limits of a kubelet', async (t) => {
   const { kernel, manager } = setUpV1({ rootLimits: { cpuMilli: 2000, memoryBytes: 1024n } });
   await manager.start();

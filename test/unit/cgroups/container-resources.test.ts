@@ -45,6 +45,20 @@ t.test('on v2 an OOM kill takes the whole container, and there is no swap', asyn
   t.strictSame(resourcesOf(pod, { ...v2, singleProcessOomKill: true, swapController: false }).unified, {});
 });
 
+t.test('with memory QoS a container is throttled before its limit, which may be that of its pod', async (t) => {
+  const memoryQos = { throttlingFactor: 0.9, reservationPolicy: 'None', allocatableBytes: 1000n * mib } as const;
+  const files = (pod: Pod) => resourcesOf(pod, { ...v2, memoryQos }).unified;
+  t.strictSame(files(podOf({ containers: [containerOf({ memory: '100Mi' }, { memory: '200Mi' })] })), {
+    'memory.oom.group': '1',
+    'memory.swap.max': '0',
+    'memory.min': '0',
+    'memory.low': '0',
+    'memory.high': String(190n * mib),
+  });
+  const shared = podOf({ resources: { limits: { memory: '100Mi' } }, containers: [containerOf({ cpu: '1' })] });
+  t.equal(files(shared)['memory.high'], String(90n * mib));
+});
+
 t.test('a container that asks for nothing gets the least weight and no limit', async (t) => {
   t.strictSame(resourcesOf(podOf(), v1), {
     cpuShares: 2n,

@@ -129,12 +129,12 @@ export class ModelKernel implements CgroupIo {
     files.set('cgroup.controllers', controllers);
     const shown: Record<string, string[]> = {
       cpu: ['cpu.weight', 'cpu.max'],
-      memory: ['memory.max', 'memory.swap.max'],
+      memory: ['memory.min', 'memory.low', 'memory.high', 'memory.max', 'memory.swap.max'],
       pids: ['pids.max'],
       hugetlb: ['hugetlb.2MB.max', 'hugetlb.1GB.max'],
     };
     for (const controller of controllers.split(' ')) {
-      for (const file of shown[controller] ?? []) if (!files.has(file)) files.set(file, 'max');
+      for (const file of shown[controller] ?? []) if (!files.has(file)) files.set(file, unlimited(file));
     }
   }
 
@@ -164,4 +164,9 @@ function split(path: string): [dir: string, name: string] {
 
 function failure(code: string, path: string): Error {
   return Object.assign(new Error(`${code}: ${path}`), { code });
+}
+
+/** What a new cgroup shows. */
+function unlimited(file: string): string {
+  return file === 'memory.min' || file === 'memory.low' ? '0' : 'max';
 }

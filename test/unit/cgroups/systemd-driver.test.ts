@@ -70,6 +70,11 @@ t.test('limits become the properties that systemd knows, for each version', asyn
     ['MemoryLimit', 't', '1024'],
     ['TasksMax', 't', '100'],
   ]);
+  const protection = { memoryMinBytes: 4096n, memoryLowBytes: 0n };
+  t.strictSame(sliceProperties(protection, 2), [
+    ['MemoryMin', 't', '4096'],
+    ['MemoryLow', 't', '0'],
+  ]);
   t.strictSame(sliceProperties({ cpuQuotaMicros: -1, pidsMax: -1 }, 2), []);
   t.strictSame(
     sliceProperties({ cpuPeriodMicros: 10_000, cpuQuotaMicros: 1234 }, 2),
@@ -91,6 +96,15 @@ t.test('a slice is started with its limits, and waited for', async (t) => {
   t.strictSame(call.slice(-4), ['TasksMax', 't', '7', '0']);
   t.equal(call.length, 4 + 7 * 3 + 1, 'seven properties of three words, and no auxiliary unit');
   t.match(call.join(' '), /DefaultDependencies b false/);
+});
+
+t.test('a unit gets rid of what memory QoS gave it', async (t) => {
+  const { systemd, slices } = setUp();
+  await slices.clearMemoryQos('cri-containerd-1.scope');
+  t.strictSame(systemd.calls.at(-1), [
+    ...['SetUnitProperties', 'cri-containerd-1.scope', 'true', '3'],
+    ...['MemoryMin', 't', '0', 'MemoryLow', 't', '0', 'MemoryHigh', 't', '18446744073709551615'],
+  ]);
 });
 
 t.test('a slice that runs already gets the limits; one that failed is started anew', async (t) => {

@@ -69,6 +69,10 @@ t.test('flags have the types of their settings', async (t) => {
       podPidsLimit: -1,
     },
   );
+  t.strictSame(values('--memory-qos', '--memory-throttling-factor=0.75'), {
+    'featureGates.MemoryQoS': true,
+    memoryThrottlingFactor: 0.75,
+  });
   t.strictSame(values('--max-container-restart-period', '1m', '--state-dir=/s'), {
     'crashLoopBackOff.maxContainerRestartPeriod': '1m',
     stateDirectory: '/s',

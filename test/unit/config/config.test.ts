@@ -124,6 +124,40 @@ t.test('everything that is wrong is said at once, with file and line', async (t)
   );
 });
 
+t.test("a kubelet's feature MemoryQoS can be switched on, and no other gate", async (t) => {
+  const load = (text: string) => loadConfig({ host, file: write(t.testdir(), { 'config.yaml': text }) });
+  const off = { featureGates: { MemoryQoS: false }, memoryThrottlingFactor: 0.9, memoryReservationPolicy: 'None' };
+  t.match((await load('')).config, off);
+  t.match((await load('featureGates: {}')).config, off);
+  const { config, settings } = await load(
+    'featureGates: {MemoryQoS: true}\nmemoryThrottlingFactor: 0.8\nmemoryReservationPolicy: TieredReservation\n',
+  );
+  const on = {
+    featureGates: { MemoryQoS: true },
+    memoryThrottlingFactor: 0.8,
+    memoryReservationPolicy: 'TieredReservation',
+  };
+  t.match(config, on);
+  t.match((await load(printSettings(settings))).config, on, 'what is printed is taken');
+  const problems = async (text: string) =>
+    (await problemsOf(load(text))).map((line) => line.replace(/^.*config\.yaml:/, ''));
+  t.strictSame(await problems('featureGates: {NodeSwap: true, MemoryQoS: "true"}'), [
+    '1: there is no setting featureGates.NodeSwap',
+    '1: featureGates.MemoryQoS must be true or false, not "true"',
+  ]);
+  t.strictSame(
+    await problems('featureGates: {MemoryQoS: true}\nmemoryThrottlingFactor: 0\nmemoryReservationPolicy: Hard'),
+    [
+      '2: memoryThrottlingFactor must be a number above 0 and at most 1, not 0',
+      '3: memoryReservationPolicy must be one of None, TieredReservation, not "Hard"',
+    ],
+  );
+  t.strictSame(await problems('memoryThrottlingFactor: 0.8\nmemoryReservationPolicy: TieredReservation'), [
+    '1: memoryThrottlingFactor needs featureGates: {MemoryQoS: true}',
+    '2: memoryReservationPolicy needs featureGates: {MemoryQoS: true}',
+  ]);
+});
+
 t.test('settings that contradict each other are refused', async (t) => {
   const check = (text: string, hostname = 'a') =>
     problemsOf(loadConfig({ host: { ...host, hostname }, file: write(t.testdir(), { 'config.yaml': text }) }));

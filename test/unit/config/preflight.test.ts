@@ -1,7 +1,13 @@
 import t from 'tap';
 import { type PreflightMachine, preflight } from '../../../src/config/preflight.ts';
 
-const config = { cgroupDriver: 'auto' as const, stateDirectory: '/s', runDirectory: '/r', podLogsDir: '/l' };
+const config = {
+  cgroupDriver: 'auto' as const,
+  featureGates: { MemoryQoS: false },
+  stateDirectory: '/s',
+  runDirectory: '/r',
+  podLogsDir: '/l',
+};
 
 const good: PreflightMachine = {
   uid: 0,
@@ -35,6 +41,21 @@ t.test('everything that is missing is said at once', async (t) => {
     'nothing can be written to /l',
   ]);
   t.match(warnings, [/mount namespace of its own/]);
+});
+
+t.test('memory QoS needs memory to be managed by cgroup v2', async (t) => {
+  const mounts = async (text: string) => {
+    const machine = { ...good, mountinfo: async () => text };
+    return (await preflight({ ...config, featureGates: { MemoryQoS: true } }, false, machine)).errors;
+  };
+  const unified = '41 31 0:38 / /sys/fs/cgroup/unified rw,relatime - cgroup2 cgroup2 rw\n';
+  t.strictSame(await mounts(unified), []);
+  const message = 'featureGates: MemoryQoS needs cgroup v2, and this machine manages memory with cgroup v1';
+  t.strictSame(
+    await mounts(`${unified}32 31 0:29 / /sys/fs/cgroup/memory rw,nosuid,relatime - cgroup cgroup rw,memory\n`),
+    [message],
+  );
+  t.strictSame(await mounts(`${unified}32 31 0:29 / /cg rw - cgroup none rw,xattr,name=memory\n`), [], 'no controller');
 });
 
 t.test('without /proc', async (t) => {
