@@ -85,16 +85,19 @@ install_programs() {
 
 test_files() { find "$1" -name '*.test.ts' | sort; }
 
-# integration LINE: all integration tests for the first containerd line; for the others those that use one.
+# What these test is the daemon alone, whichever runtime it has.
+any_runtime='/(server|kubectl|clients|store)/'
+
+# integration LINE: all integration tests for the first containerd line; for the others those to which the runtime matters.
 integration() {
   local files
   if [ "$1" = "$first_line" ]; then
     mapfile -t files < <(test_files test/integration)
   else
-    mapfile -t files < <(test_files test/integration | xargs grep -lE 'support/(containerd|daemon)\.ts')
+    mapfile -t files < <(test_files test/integration | grep -vE "$any_runtime" | xargs grep -lE 'support/(containerd|daemon)\.ts')
   fi
   # Most of their time is waiting, for back-offs and grace periods.
-  jobs=${MINI_KUBELET_TEST_JOBS:-$(($(nproc) + 1))}
+  jobs=${MINI_KUBELET_TEST_JOBS:-$(($(nproc) * 2))}
   # The longest waits are bounds against hanging; a machine that does other work needs more than a quiet one.
   MINI_KUBELET_TEST_PATIENCE=${MINI_KUBELET_TEST_PATIENCE:-3} \
     MINI_KUBELET_TEST_LAUNCHER=$root/dist/mini-kubelet MINI_KUBELET_TEST_CONTAINERD=$1 run_tap "integration on containerd $1" "${files[@]}"
