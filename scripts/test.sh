@@ -85,16 +85,14 @@ install_programs() {
 
 test_files() { find "$1" -name '*.test.ts' | sort; }
 
-# What these test is the daemon alone, whichever runtime it has.
-any_runtime='/(server|kubectl|clients|store)/'
-
 # integration LINE: all integration tests for the first containerd line; for the others those to which the runtime matters.
 integration() {
   local files
   if [ "$1" = "$first_line" ]; then
     mapfile -t files < <(test_files test/integration)
   else
-    mapfile -t files < <(test_files test/integration | grep -vE "$any_runtime" | xargs grep -lE 'support/(containerd|daemon)\.ts')
+    mapfile -t files < <(test_files test/integration | xargs grep -lE 'support/(containerd|daemon)\.ts' |
+      xargs grep -L '^// Any runtime will do\.')
   fi
   # Most of their time is waiting, for back-offs and grace periods.
   jobs=${MINI_KUBELET_TEST_JOBS:-$(($(nproc) * 2))}

@@ -1,3 +1,4 @@
+// Any runtime will do.
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { setTimeout } from 'node:timers/promises';

@@ -1,3 +1,4 @@
+// Any runtime will do.
 // The daemon as a process: a second one beside it, and the ways in which it is asked to end.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

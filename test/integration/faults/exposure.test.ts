@@ -1,3 +1,4 @@
+// Any runtime will do.
 // What the daemon shows to those who have no business with it.
 import { lstatSync, readdirSync, readFileSync } from 'node:fs';
 import { Agent, request } from 'node:https';

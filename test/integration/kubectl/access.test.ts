@@ -1,3 +1,4 @@
+// Any runtime will do.
 import { readFileSync, statSync } from 'node:fs';
 import { request } from 'node:https';
 import { join } from 'node:path';

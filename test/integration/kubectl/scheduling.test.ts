@@ -1,3 +1,4 @@
+// Any runtime will do.
 import t, { type Test } from 'tap';
 import type { Pod } from '../../../src/api/pod.ts';
 import { isReady, podManifest, shell } from '../pod/pods.ts';

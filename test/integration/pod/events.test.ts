@@ -1,3 +1,4 @@
+// Any runtime will do.
 // What is told of pods: in a kubelet's words, counted, and kept.
 import { join } from 'node:path';
 import t from 'tap';

@@ -1,3 +1,4 @@
+// Any runtime will do.
 import t from 'tap';
 import type { Pod, PodCondition } from '../../../src/api/pod.ts';
 import { podPath } from '../support/api-client.ts';

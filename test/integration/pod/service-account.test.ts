@@ -1,3 +1,4 @@
+// Any runtime will do.
 import { readFileSync } from 'node:fs';
 import { request } from 'node:https';
 import t from 'tap';

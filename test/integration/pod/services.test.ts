@@ -1,3 +1,4 @@
+// Any runtime will do.
 import t from 'tap';
 import { startContainerd, wantedContainerd } from '../support/containerd.ts';
 import { startDaemon } from '../support/daemon.ts';

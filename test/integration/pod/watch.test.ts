@@ -1,3 +1,4 @@
+// Any runtime will do.
 import t, { type Test } from 'tap';
 import type { Status } from '../../../src/api/meta.ts';
 import type { Pod } from '../../../src/api/pod.ts';

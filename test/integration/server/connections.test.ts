@@ -1,3 +1,4 @@
+// Any runtime will do.
 // Connections that ask for nothing, or very slowly: the daemon gets rid of them, and everybody else is served.
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
