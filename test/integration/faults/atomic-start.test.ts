@@ -1,3 +1,4 @@
+// Any runtime will do.
 // The annotation that makes the containers of a pod start all together, or not at all.
 import t, { type Test } from 'tap';
 import { isOver, isReady, podManifest, shell, statusOf } from '../pod/pods.ts';

@@ -1,3 +1,4 @@
+// Any runtime will do.
 // How soon those who watch a pod see what happened to its containers.
 import t, { type Test } from 'tap';
 import type { Pod } from '../../../src/api/pod.ts';

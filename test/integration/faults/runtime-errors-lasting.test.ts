@@ -1,3 +1,4 @@
+// Any runtime will do.
 // Calls to the runtime that fail for as long as nobody mends it, and calls that it never answers.
 import t from 'tap';
 import { isReady } from '../pod/pods.ts';

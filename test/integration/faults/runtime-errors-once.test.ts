@@ -1,3 +1,4 @@
+// Any runtime will do.
 // Each call to the runtime fails once with each code, before or after its effect.
 import t from 'tap';
 import { isReady, statusOf } from '../pod/pods.ts';

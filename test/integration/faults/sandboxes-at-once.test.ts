@@ -1,3 +1,4 @@
+// Any runtime will do.
 // On a slow machine sandboxes are made a few at a time: all at once would each run out of time.
 import t from 'tap';
 import { isReady } from '../pod/pods.ts';

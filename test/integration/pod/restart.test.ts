@@ -1,3 +1,4 @@
+// Any runtime will do.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
