@@ -14,6 +14,7 @@ const registry = new TestRegistry([
   'app:1',
   'always:1',
   'late:1',
+  'moved:1',
   'stalled:1',
   'plain:latest',
   'unused:1',
@@ -74,6 +75,26 @@ t.test('an image is pulled once by its tag, and used by its digest without askin
   t.ok(await told('digest', /^Pulled: Container image .* already present on machine and can be accessed by the pod$/));
   t.equal(registry.pulls('app'), 1, 'no second pull');
   for (const name of ['tag', 'digest']) await daemon.deletePod(name);
+});
+
+t.test('a tag that comes to mean another image reaches no container that was resolved before', async (t) => {
+  const tag = registry.image('moved:1');
+  await daemon.createPod(podManifest('moved', [{ name: 'a', image: tag, command: shell('') }]));
+  const before = statusOf(await daemon.waitForExistingPod('moved', isReady), 'a');
+  await runtime.ctr('images', 'tag', '--force', DEMO_IMAGE, tag);
+  const idOf = async (image: string) => (await runtime.cri.call('ImageStatus', { image: { image } })).image?.id;
+  const other = await idOf(DEMO_IMAGE);
+  await waitFor('the tag to mean the other image', async () => (await idOf(tag)) === other);
+  t.not(other, await idOf(before.imageID ?? ''));
+  // Read anew from the runtime by a daemon that knows nothing.
+  await daemon.restart();
+  const after = statusOf(await daemon.waitForExistingPod('moved', isReady), 'a');
+  t.strictSame([after.imageID, after.containerID, after.restartCount], [before.imageID, before.containerID, 0]);
+  const { status } = await runtime.cri.call('ContainerStatus', {
+    containerId: (after.containerID ?? '').replace('containerd://', ''),
+  });
+  t.equal(status?.imageRef, before.imageID);
+  await daemon.deletePod('moved');
 });
 
 t.test('an image is pulled by its digest alone', async (t) => {
