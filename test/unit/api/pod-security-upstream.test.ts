@@ -247,6 +247,8 @@ const turns: readonly [level: SecurityLevel, reason: string, change: Change, ref
   ['restricted', 'unrestricted capabilities', { containerContext: { capabilities: {} } }, 22, 21],
   ['restricted', 'runAsUser=0', { context: { runAsUser: 0 } }, 23, 22],
   ['restricted', 'seccompProfile', { context: { seccompProfile: undefined } }, 19, 18],
+  ['restricted', 'runAsUser=0', { context: { runAsUser: 0 }, spec: { hostUsers: false } }, 34, 35],
+  ['restricted', 'runAsNonRoot != true', { context: { runAsNonRoot: false }, spec: { hostUsers: false } }, 34, 35],
 ];
 
 t.test('what an older version of a level says otherwise', async (t) => {
