@@ -61,11 +61,12 @@ const onSELinux: Pick<Unsupported, 'unless' | 'hint'> = {
   hint: 'the host has no SELinux',
 };
 
+/** True also of fields at their defaults: empty texts, and `hostProcess: false`. */
 function isEmptyMap(value: unknown): boolean {
   return (
     typeof value === 'object' &&
     value !== null &&
-    Object.values(value).every((item) => item === undefined || item === '')
+    Object.values(value).every((item) => item === undefined || item === '' || item === false)
   );
 }
 
@@ -93,7 +94,7 @@ const unsupported: readonly Unsupported[] = [
   { path: 'spec.containers[*].securityContext.appArmorProfile.type', ...onAppArmor },
   { path: 'spec.containers[*].securityContext.seccompProfile.localhostProfile', ...someText },
   { path: 'spec.containers[*].securityContext.seLinuxOptions', ...onSELinux },
-  { path: 'spec.containers[*].securityContext.windowsOptions' },
+  { path: 'spec.containers[*].securityContext.windowsOptions', unless: isEmptyMap },
   { path: 'spec.volumes[*].*', unless: (_value, key) => volumeSources.includes(key) },
   { path: 'spec.volumes[*].projected.sources[*].*', unless: (_value, key) => projections.includes(key) },
   { path: 'spec.volumes[*].emptyDir.medium', unless: isMedium },
@@ -104,7 +105,7 @@ const unsupported: readonly Unsupported[] = [
   { path: 'spec.securityContext.seccompProfile.localhostProfile', ...someText },
   { path: 'spec.securityContext.seLinuxChangePolicy', ...onSELinux },
   { path: 'spec.securityContext.seLinuxOptions', ...onSELinux },
-  { path: 'spec.securityContext.windowsOptions' },
+  { path: 'spec.securityContext.windowsOptions', unless: isEmptyMap },
 ];
 
 const prefix = 'spec.containers[*]';

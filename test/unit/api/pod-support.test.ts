@@ -48,6 +48,10 @@ t.test('what works', async (t) => {
       container: { securityContext: { appArmorProfile: { type: 'Unconfined' }, seLinuxOptions: {} } },
       spec: { securityContext: { appArmorProfile: { type: 'Unconfined' }, seLinuxOptions: { level: '' } } },
     },
+    'asking nothing of Windows': {
+      container: { securityContext: { windowsOptions: {} } },
+      spec: { securityContext: { windowsOptions: { hostProcess: false } } },
+    },
     'requests and limits of storage': {
       container: { resources: { requests: { 'ephemeral-storage': '1Gi' }, limits: { 'ephemeral-storage': '2Gi' } } },
     },
