@@ -257,7 +257,9 @@ t.test('a failed liveness probe stops the container with its hook, in the grace 
 });
 
 t.test('the hook of a pod whose object is lost is found on its container', async (t) => {
-  const timeline = await create('lost', [logged('a', { preStop: execHook(note('a', 'pre')) })]);
+  const timeline = await create('lost', [logged('a', { preStop: execHook(note('a', 'pre')) })], {
+    terminationGracePeriodSeconds: 20,
+  });
   await daemon.waitForExistingPod('lost', isReady);
   await daemon.end('SIGKILL');
   const database = new DatabaseSync(join(daemon.stateDir, 'store.db'));
