@@ -16,6 +16,7 @@ import { parseResourceVersion } from './resource-version.ts';
 import { isSealed, openSecretBox, SealError, type SealPlace, type SecretBox } from './secret-box.ts';
 import { secretKeysFile } from './secret-keys.ts';
 import { insufficientStorage, tooLargeResourceVersion } from './statuses.ts';
+import { removalMark, resumeVersionHistory, type VersionHistory } from './version-history.ts';
 import { WalSync } from './wal-sync.ts';
 
 const sqliteFull = 13;
@@ -27,15 +28,6 @@ const diskFull = 'the disk that holds the store is full: nothing was changed';
 
 /** A write that nobody waits for is on the disk at most so much later. */
 const lazySyncMs = 1_000;
-
-/**
- * After a power cut the last non-durable writes may be missing, though watchers have seen their numbers. The counter
- * then jumps by more than can have been lost in `lazySyncMs`, so that no number is ever given out twice.
- */
-const resourceVersionsPerBoot = 100_000;
-
-/** Of the entry, for each kind, that holds the resourceVersion of its latest removal: no row is left to tell it. */
-const removalPrefix = 'removed ';
 
 export interface StoreOptions {
   /** The database file; its directory exists. */
@@ -88,8 +80,7 @@ export class Store {
   readonly #caches = new Map<string, KindCache>();
   #box: SecretBox | undefined;
   #resourceVersion = 0;
-  #lastChanges: ReadonlyMap<string, number> = new Map();
-  #forgottenUpTo = 0;
+  #past: VersionHistory = { resourceVersion: 0, forgottenUpTo: () => 0 };
   #lazySync: NodeJS.Timeout | undefined;
 
   constructor(options: StoreOptions) {
@@ -236,7 +227,7 @@ export class Store {
     this.#write(options, false, () =>
       this.#db.remove(
         { kind: kindName(kind), namespace: namespace ?? '', name },
-        { key: removalPrefix + kindName(kind), value: String(resourceVersion) },
+        removalMark(kindName(kind), resourceVersion),
       ),
     );
     this.#resourceVersion = resourceVersion;
@@ -285,17 +276,8 @@ export class Store {
     const rows = [...this.#db.rows()];
     const box = openSecretBox(this.#keyPath, rows, this.#path);
     this.#box = box;
-    const lastChanges = lastChangesOf(rows, this.#db.metaByPrefix(removalPrefix));
-    const previouslyOpenedAt = Number(this.#db.meta('resourceVersion') ?? 0);
-    const last = Math.max(previouslyOpenedAt, ...lastChanges.values());
-    const previousBoot = this.#db.meta('bootId');
-    const isSameBoot = previousBoot === undefined || previousBoot === this.#bootId;
-    this.#resourceVersion = isSameBoot ? last : last + resourceVersionsPerBoot;
-    // A machine that lost its power may have lost the latest changes, which watches were told: none of them can go on.
-    this.#forgottenUpTo = isSameBoot ? previouslyOpenedAt : this.#resourceVersion;
-    this.#lastChanges = lastChanges;
-    this.#db.setMeta('resourceVersion', String(this.#resourceVersion));
-    this.#db.setMeta('bootId', this.#bootId);
+    this.#past = resumeVersionHistory(this.#db, rows, this.#bootId);
+    this.#resourceVersion = this.#past.resourceVersion;
     this.#sync.start(this.#db.openLog());
     if (!this.#reserve.take()) this.#logger.warn('the disk that holds the store is full: nothing new can be stored');
     for (const row of rows) {
@@ -323,8 +305,7 @@ export class Store {
   #cache(kind: string): KindCache {
     let cache = this.#caches.get(kind);
     if (!cache) {
-      const forgottenUpTo = Math.max(this.#forgottenUpTo, this.#lastChanges.get(kind) ?? 0);
-      cache = new KindCache(forgottenUpTo, this.#historyLimits, (error) =>
+      cache = new KindCache(this.#past.forgottenUpTo(kind), this.#historyLimits, (error) =>
         this.#logger.error({ err: error, kind }, 'a watcher failed on an event'),
       );
       this.#caches.set(kind, cache);
@@ -413,13 +394,6 @@ function kindName(kind: { readonly group: string; readonly plural: string }): st
 /** Sorts by namespace, then name: no character of either comes before the one between them. */
 function keyOf(namespace: string, name: string): string {
   return `${namespace}\0${name}`;
-}
-
-/** The resourceVersion of the last change of each kind that has had one: what watches of it need not be told again. */
-function lastChangesOf(rows: readonly ObjectRow[], removals: ReadonlyMap<string, string>): Map<string, number> {
-  const last = new Map([...removals].map(([kind, resourceVersion]) => [kind, Number(resourceVersion)]));
-  for (const { kind, resourceVersion } of rows) last.set(kind, Math.max(last.get(kind) ?? 0, resourceVersion));
-  return last;
 }
 
 function bodyOf(object: KubeObject, resourceVersion: string | undefined): string {
