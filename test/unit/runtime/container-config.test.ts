@@ -107,6 +107,16 @@ t.test('runAsUser 0 breaks runAsNonRoot', async (t) => {
   );
 });
 
+const sandboxSettings = {
+  instance: 'me',
+  attempt: 0,
+  hostname: 'web',
+  dns: { servers: [], searches: [], options: [] },
+  portMappings: [],
+  cgroupParent: '/kubepods',
+  logDirectory: '/var/log/pods/x',
+};
+
 t.test('the runtime gets identity, and nothing that a user wrote as label or annotation', async (t) => {
   const metadata = {
     labels: { 'containerd.io/restart.loguri': 'binary:///tmp/x' },
@@ -114,15 +124,7 @@ t.test('the runtime gets identity, and nothing that a user wrote as label or ann
   };
   const pod = podWith({}, {}, metadata);
   const container = containerConfig(pod, { name: 'a', image: 'one' }, settings);
-  const box = sandboxConfig(pod, {
-    instance: 'me',
-    attempt: 0,
-    hostname: 'web',
-    dns: { servers: [], searches: [], options: [] },
-    portMappings: [],
-    cgroupParent: '/kubepods',
-    logDirectory: '/var/log/pods/x',
-  });
+  const box = sandboxConfig(pod, sandboxSettings);
   for (const key of [
     ...Object.keys(container.labels ?? {}),
     ...Object.keys(container.annotations ?? {}),
@@ -142,31 +144,16 @@ t.test('a pod chooses among the classes of I/O and of caches that the runtime of
     'rdt.resources.beta.kubernetes.io/pod': 'small',
   };
   const other = { 'resources.beta.kubernetes.io/pod': 'x', 'xblockio.resources.beta.kubernetes.io/pod': 'x' };
-  const box = {
-    instance: 'me',
-    attempt: 0,
-    hostname: 'web',
-    dns: { servers: [], searches: [], options: [] },
-    portMappings: [],
-    cgroupParent: '/kubepods',
-    logDirectory: '/var/log/pods/x',
-  };
-  t.strictSame(sandboxConfig(podWith({}, {}, { annotations: { ...other, ...classes } }), box).annotations, classes);
-  t.strictSame(sandboxConfig(podWith(), box).annotations, {});
+  t.strictSame(
+    sandboxConfig(podWith({}, {}, { annotations: { ...other, ...classes } }), sandboxSettings).annotations,
+    classes,
+  );
+  t.strictSame(sandboxConfig(podWith(), sandboxSettings).annotations, {});
 });
 
 t.test('one privileged container, of whatever kind, makes a privileged sandbox', async (t) => {
-  const box = {
-    instance: 'me',
-    attempt: 0,
-    hostname: 'web',
-    dns: { servers: [], searches: [], options: [] },
-    portMappings: [],
-    cgroupParent: '/kubepods',
-    logDirectory: '/x',
-  };
   const isPrivileged = (spec: Partial<Pod['spec']>) =>
-    sandboxConfig(podWith(spec), box).linux?.securityContext?.privileged;
+    sandboxConfig(podWith(spec), sandboxSettings).linux?.securityContext?.privileged;
   const bad = [{ name: 'p', image: 'one', securityContext: { privileged: true } }];
   t.equal(isPrivileged({}), false);
   for (const list of ['containers', 'initContainers', 'ephemeralContainers'])
