@@ -1,4 +1,3 @@
-// Any runtime will do.
 // kill -9 of the daemon at random moments while pods come and go. Every acknowledged write holds, pods that are left
 // alone notice nothing, and in the end nothing is left of those that went.
 import t from 'tap';

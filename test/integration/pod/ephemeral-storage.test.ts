@@ -1,4 +1,3 @@
-// Any runtime will do.
 import t from 'tap';
 import type { PodSpec } from '../../../src/api/pod.ts';
 import { startContainerd, wantedContainerd } from '../support/containerd.ts';
