@@ -32,11 +32,11 @@ const nodeFlags = [
   '--expose-gc',
 ];
 
-/** Whether daemons run with no more rights than the installed service has. */
 /** What V8 makes of the code may be kept for all daemons of a test run: their state directories are empty. */
 const { NODE_COMPILE_CACHE } = process.env;
 const compiledCode = NODE_COMPILE_CACHE === undefined ? {} : { NODE_COMPILE_CACHE };
 
+/** Whether daemons run with no more rights than the installed service has. */
 const runsAsService = process.env.MINI_KUBELET_TEST_AS_SERVICE !== undefined;
 
 /** Starts a daemon with directories, sockets, port and cgroup of its own. */
