@@ -4,7 +4,7 @@
 # usage: sudo scripts/test.sh [--all|check|unit|1.6|1.7|2.1|bookworm|trixie]...
 # Without arguments: check (generated code, lint, types, build), unit, and the integration tests on containerd 1.6 and 2.1.
 # --all: these, and the tests in a virtual machine with Debian bookworm, which scripts/vm.sh makes. Without KVM that one is
-# emulated, and takes about an hour.
+# emulated, which is slow.
 set -Eeuo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 . "$root/scripts/lib/say.sh"
