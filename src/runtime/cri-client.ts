@@ -32,6 +32,8 @@ const STOP_SLACK_MS = 15_000;
 /** So much longer than a command's own limit the runtime may take to tell that it killed it. */
 const EXEC_SLACK_MS = 5000;
 const DEFAULT_TIMEOUT_MS = 120_000;
+/** How much before the deadline, as it is counted here, the runtime may take it to be over. */
+const DEADLINE_TOLERANCE_MS = 100;
 
 /** What is asked of the ImageService. */
 const IMAGE_METHODS: ReadonlySet<string> = new Set<UnaryMethod>([
@@ -332,6 +334,7 @@ export class CriClient {
     const definition: Methods[M] = this.#methods[method];
     const client: grpc.Client = IMAGE_METHODS.has(method) ? this.#images : this.#runtime;
     const startedAt = performance.now();
+    const timeoutMs = options.timeoutMs ?? this.#options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
     return new Promise((resolve, reject) => {
       const running = client.makeUnaryRequest(
         definition.path,
@@ -339,12 +342,13 @@ export class CriClient {
         definition.responseDeserialize as (bytes: Buffer) => Response<M>,
         request,
         new grpc.Metadata(),
-        { deadline: Date.now() + (options.timeoutMs ?? this.#options.timeoutMs ?? DEFAULT_TIMEOUT_MS) },
+        { deadline: Date.now() + timeoutMs },
         (error, response) => {
           signal?.removeEventListener('abort', cancel);
-          const seconds = (performance.now() - startedAt) / 1000;
-          this.#options.observe?.(method, seconds, error !== null && !signal?.aborted);
-          if (error) reject(toRuntimeError(method, error));
+          const tookMs = performance.now() - startedAt;
+          this.#options.observe?.(method, tookMs / 1000, error !== null && !signal?.aborted);
+          const isLate = !signal?.aborted && tookMs > timeoutMs - DEADLINE_TOLERANCE_MS;
+          if (error) reject(toRuntimeError(method, error, isLate));
           else resolve(response as Response<M>);
         },
       );

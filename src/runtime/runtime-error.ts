@@ -43,8 +43,15 @@ export function isUnimplemented(error: unknown): boolean {
   return error instanceof RuntimeError && error.code === 'UNIMPLEMENTED';
 }
 
-/** Turns a gRPC failure of `method` into a RuntimeError. */
-export function toRuntimeError(method: string, error: ServiceError): RuntimeError {
+/**
+ * Turns a gRPC failure of `method` into a RuntimeError.
+ *
+ * @param isLate whether the deadline was reached. The runtime is told of it, and may be the first to end the call: as
+ *   CANCELLED, though nobody has cancelled it.
+ */
+export function toRuntimeError(method: string, error: ServiceError, isLate = false): RuntimeError {
+  if (isLate && error.code === GrpcStatus.CANCELLED)
+    return new RuntimeError(method, 'DEADLINE_EXCEEDED', 'Deadline exceeded', error);
   const code = (Object.keys(GrpcStatus) as RuntimeErrorCode[]).find((name) => GrpcStatus[name] === error.code);
   return new RuntimeError(method, code ?? 'UNKNOWN', withoutFrame(error.details || error.message), error);
 }
