@@ -422,6 +422,9 @@ class MiniKubelet implements Daemon {
       });
     }
     this.#removeOrphans();
+    if (!this.#config.featureGates.MemoryQoS) {
+      this.#background(pods.cgroups.clearMemoryQos(), 'could not look for cgroups with memory QoS');
+    }
     return pods.podManager;
   }
 

@@ -122,7 +122,6 @@ export class CgroupManager {
     // No weight yet for burstable: pods of an earlier run may be there, and setQosRequests follows.
     await this.#ensureInner(tree, qosCgroupName(this.#root, 'Burstable'), {});
     await this.#ensureInner(tree, qosCgroupName(this.#root, 'BestEffort'), { cpuShares: MIN_SHARES });
-    if (memoryQos === undefined) await this.#clearMemoryQos(tree);
     this.#tree = { ...tree, canLimitSwap: await fs.canLimitSwap(cgroupPath(driver, this.#root)) };
   }
 
@@ -277,8 +276,12 @@ export class CgroupManager {
     }
   }
 
-  /** After a run with memory QoS: what runs goes on without it. A cgroup that cannot be changed is no reason not to start. */
-  async #clearMemoryQos(tree: Tree): Promise<void> {
+  /**
+   * After a run with memory QoS: what runs goes on without it. Reads every cgroup of pods, so nothing should wait for it.
+   * What cannot be changed is logged.
+   */
+  async clearMemoryQos(): Promise<void> {
+    const tree = this.#started();
     const { logger } = this.#options;
     for (const path of await this.#memoryQosPaths(tree)) {
       try {
@@ -294,9 +297,9 @@ export class CgroupManager {
 
   /** Those that memory QoS may have changed: of all pods, of the burstable class, of pods, and of containers. */
   async #memoryQosPaths({ fs }: Tree): Promise<string[]> {
+    if (fs.version !== 2) return [];
     const { driver } = this.#options;
     const paths = [cgroupPath(driver, this.#root), cgroupPath(driver, qosCgroupName(this.#root, 'Burstable'))];
-    if (fs.version !== 2) return [];
     for (const qos of QOS_CLASSES) {
       const parent = qosCgroupName(this.#root, qos);
       for (const dir of await fs.children(cgroupPath(driver, parent))) {
