@@ -214,11 +214,17 @@ async function programsDuring(work: () => Promise<unknown>): Promise<string[][]>
     if (tracer.pid !== undefined) sendSignal(tracer.pid, 'SIGTERM');
     await end;
   }
-  const lines = readFileSync(output, 'utf8').split('\n');
-  // One that was looked for in other places of PATH has failed there.
-  const started = lines.flatMap(
-    (line) => /execve\("[^"]*", \[(.*)\], 0x.*(?: = 0| <unfinished ...>)$/.exec(line)?.[1] ?? [],
-  );
+  // Of `mount` in each place of PATH, all but one fail; strace tells how on a line of its own when another thread comes between.
+  const pending = new Map<string, string>();
+  const started: string[] = [];
+  for (const line of readFileSync(output, 'utf8').split('\n')) {
+    const [, task = '', call = ''] = /^(\d+) +(.*)$/.exec(line) ?? [];
+    const resumed = call.startsWith('<... execve resumed>') ? pending.get(task) : undefined;
+    const list = /^execve\("[^"]*", \[(.*)\], 0x/.exec(call)?.[1] ?? resumed;
+    if (list === undefined) continue;
+    if (call.endsWith('<unfinished ...>')) pending.set(task, list);
+    else if (call.endsWith(' = 0')) started.push(list);
+  }
   return started.map((list) => [...list.matchAll(/"((?:[^"\\]|\\.)*)"/g)].map(([, word = '']) => word));
 }
 
@@ -276,7 +282,8 @@ t.test('no word of a manifest is a command, and only what belongs to a pod is mo
     );
   }
   // A volume in memory and two parts of volumes for each pod.
-  t.equal(programs.filter(([name]) => name === 'mount').length, 3 * words.length);
+  const mounts = programs.filter(([name]) => name === 'mount');
+  t.equal(mounts.length, 3 * words.length, mounts.map((args) => args.join(' ')).join('; '));
 });
 
 t.test('what would lead out of a file or a directory of the daemon is refused at the door', async (t) => {
