@@ -21,14 +21,10 @@ start_machine() {
   choose_ports
   . "$state/ports"
   step "booting the virtual machine; its console is $state/console.log"
-  run_qemu "$(acceleration)"
-  wait_until 900 machine_answers_or_kvm_fails || :
-  if kvm_has_failed; then
-    note "KVM cannot run this kernel here: booting anew with an emulated processor"
-    kill_machine
+  boot_with_kvm || {
     run_qemu "$emulated"
     wait_until 900 machine_answers || :
-  fi
+  }
   machine_answers || {
     tail -n 5 "$state/qemu.log" "$state/console.log" >&2
     fail "the virtual machine does not boot" "look at its console: $state/console.log"
@@ -59,13 +55,20 @@ run_qemu() {
 # translations, twice.
 emulated="-accel tcg,thread=multi -cpu max,pku=off,la57=off"
 
-# The processor's own virtualization where it works, else an emulated processor.
-acceleration() {
-  if [ -w /dev/kvm ] && kvm_runs; then
-    echo "-accel kvm -cpu host"
-  else
-    echo "$emulated"
+# Boots with the processor's own virtualization, where that works. A nested KVM may run a boot sector and yet not all
+# instructions of a kernel. It then stands still; qemu says so, or the kernel does not get to its first line.
+boot_with_kvm() {
+  [ ! -e "$state/no-kvm" ] && [ -w /dev/kvm ] && kvm_runs || return 1
+  rm -f "$state/console.log"
+  run_qemu "-accel kvm -cpu host"
+  if wait_until 30 test -s "$state/console.log"; then
+    wait_until 900 machine_answers_or_kvm_fails || :
+    kvm_has_failed || return 0
   fi
+  note "KVM cannot run this kernel here: booting anew with an emulated processor"
+  kill_machine
+  touch "$state/no-kvm"
+  return 1
 }
 
 # /dev/kvm may be there, be opened, and yet run nothing (a virtual machine in one that has no nesting). So a boot sector
@@ -83,7 +86,6 @@ kvm_runs() {
   [ "$code" -eq 33 ]
 }
 
-# A nested KVM may run a boot sector and yet not all instructions of a kernel: qemu then says so and stands still.
 kvm_has_failed() { grep -qs '^KVM internal error' "$state/qemu.log"; }
 
 machine_answers_or_kvm_fails() { kvm_has_failed || machine_answers; }
