@@ -74,8 +74,10 @@ async function nodeMemory(): Promise<bigint> {
   return BigInt(kibibytes ?? 0) * 1024n;
 }
 
+const memoryOfNode = await nodeMemory();
+
 /** A tenth of the node's memory in whole pages: large enough to show in the OOM score. */
-const tenthOfMemory = Number(((await nodeMemory()) / 10n / 4096n) * 4096n);
+const tenthOfMemory = Number((memoryOfNode / 10n / 4096n) * 4096n);
 
 type Resources = NonNullable<Pod['spec']['resources']>;
 
@@ -89,6 +91,9 @@ interface Case {
   readonly expected: KernelCgroup;
   readonly expectedContainers: Readonly<Record<string, Omit<KernelCgroup, 'pidsMax'> & { oomScoreAdj: number }>>;
 }
+
+/** Of a container of a Burstable pod that requests these bytes: by how much of the machine that is. */
+const burstableScore = (bytes: number) => Math.min(999, 1000 - Number((1000n * BigInt(bytes)) / memoryOfNode));
 
 const none = { cpuQuotaMicros: undefined, memoryBytes: undefined };
 
@@ -132,9 +137,9 @@ const cases: readonly Case[] = [
     },
     expected: { cpuShares: 257, cpuQuotaMicros: 100_500, memoryBytes: 48 * MIB, pidsMax: PODS_PIDS },
     expectedContainers: {
-      a: { cpuShares: 256, cpuQuotaMicros: 100_000, memoryBytes: 32 * MIB, oomScoreAdj: 999 },
+      a: { cpuShares: 256, cpuQuotaMicros: 100_000, memoryBytes: 32 * MIB, oomScoreAdj: burstableScore(32 * MIB) },
       // Neither below the kernel's least quota nor its least shares.
-      b: { cpuShares: 2, cpuQuotaMicros: 1000, memoryBytes: 16 * MIB, oomScoreAdj: 999 },
+      b: { cpuShares: 2, cpuQuotaMicros: 1000, memoryBytes: 16 * MIB, oomScoreAdj: burstableScore(16 * MIB) },
     },
   },
   {
