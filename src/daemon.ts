@@ -17,13 +17,11 @@ import type { HookRunner } from './hooks/hook-runner.ts';
 import type { ImageGarbageCollector } from './images/image-garbage-collector.ts';
 import { containerLogPath } from './logs/paths.ts';
 import { LogRotator } from './logs/rotate.ts';
+import { type Machine, readMachine } from './machine.ts';
 import { type Manifests, startManifests } from './manifests.ts';
 import { CNI_RESULTS, removeBrokenCniResults } from './network/cni-results.ts';
-import { nodeResources } from './node/allocatable.ts';
-import { readCapacity } from './node/capacity.ts';
 import { readHostIPs } from './node/host-ip.ts';
 import { matchesNodeSelector } from './node/node-affinity.ts';
-import { readMachineInfo } from './node/node-info.ts';
 import { NodeLease } from './node/node-lease.ts';
 import { NodeStatusManager } from './node/node-status.ts';
 import { Scheduler } from './node/scheduler.ts';
@@ -34,7 +32,7 @@ import { PodApi } from './pod/pod-api.ts';
 import type { PodManager } from './pod/pod-manager.ts';
 import { registerPodMetrics } from './pod/pod-metrics.ts';
 import { PodStartMetrics } from './pod/pod-start-metrics.ts';
-import { type Machine, startPods } from './pods.ts';
+import { startPods } from './pods.ts';
 import { ProbeMetrics } from './probes/metrics.ts';
 import { CriClient } from './runtime/cri-client.ts';
 import { registerEventStreamMetric } from './runtime/event-metrics.ts';
@@ -577,14 +575,4 @@ class MiniKubelet implements Daemon {
   #background(work: Promise<unknown>, failure: string): void {
     work.catch((error: unknown) => this.#logger.warn({ err: error }, failure));
   }
-}
-
-async function readMachine(config: Config): Promise<Machine> {
-  const { stateDirectory, kubeReserved, systemReserved, evictionHard, maxPods } = config;
-  const [capacity, info] = await Promise.all([readCapacity(stateDirectory), readMachineInfo()]);
-  return {
-    capacity,
-    info,
-    resources: nodeResources(capacity, { kubeReserved, systemReserved, evictionHard, maxPods }),
-  };
 }

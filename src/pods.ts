@@ -17,11 +17,9 @@ import { ImageManager } from './images/image-manager.ts';
 import { ImagePuller } from './images/image-puller.ts';
 import { PullCredentials } from './images/pull-credentials.ts';
 import { PullRecords } from './images/pull-records.ts';
+import type { Machine } from './machine.ts';
 import { readHostResolvConf } from './network/host-resolver.ts';
 import { admit, resizeProblem } from './node/admission.ts';
-import type { NodeResources } from './node/allocatable.ts';
-import type { NodeCapacity } from './node/capacity.ts';
-import type { MachineInfo } from './node/node-info.ts';
 import { configSourcesOf } from './pod/config-sources.ts';
 import { fieldPath } from './pod/containers.ts';
 import { imagesOfVolumes } from './pod/image-volumes.ts';
@@ -49,13 +47,6 @@ import { run } from './util/exec.ts';
 import type { Logger } from './util/log.ts';
 import { Semaphore } from './util/semaphore.ts';
 import { VolumeManager } from './volumes/volume-manager.ts';
-
-/** What is known of the machine when the daemon starts. */
-export interface Machine {
-  readonly capacity: NodeCapacity;
-  readonly resources: NodeResources;
-  readonly info: MachineInfo;
-}
 
 /** The parts of the daemon that are there before its pods. */
 export interface PodParts {
