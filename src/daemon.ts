@@ -5,11 +5,10 @@ import { join } from 'node:path';
 import { Registry } from 'prom-client';
 import packageJson from '../package.json' with { type: 'json' };
 import { Decoder } from './api/decode/decode.ts';
-import { kindsFor, nodeKind } from './api/kinds.ts';
+import { nodeKind } from './api/kinds.ts';
 import type { PodKindOptions } from './api/pod-kind.ts';
 import type { CgroupManager } from './cgroups/cgroup-manager.ts';
 import type { Config } from './config/config.ts';
-import { maskedSettings } from './config/masked-settings.ts';
 import type { Settings } from './config/settings.ts';
 import { EventRecorder } from './events/recorder.ts';
 import { startEviction } from './eviction.ts';
@@ -46,9 +45,10 @@ import {
   RuntimeMonitor,
   runtimeProblem,
 } from './runtime/runtime-monitor.ts';
-import { ApiServer } from './server/api-server.ts';
+import type { ApiServer } from './server/api-server.ts';
 import type { HealthCheck } from './server/http/health-routes.ts';
 import type { UsageSource } from './server/http/kubelet-routes.ts';
+import { createServer } from './server.ts';
 import { type ShutdownWatch, startShutdownWatch } from './shutdown.ts';
 import { registerProcessMetrics } from './stats/process-metrics.ts';
 import { VolumeBinder } from './storage/volume-binder.ts';
@@ -72,8 +72,6 @@ export interface Daemon {
 
 /** How old the runtime monitor's last answer may be before the sync loop counts as stuck. */
 const MAX_MONITOR_SILENCE_MS = 30_000;
-/** For each listener: together less than half of the file descriptors that the service has. */
-const MAX_CONNECTIONS = 4096;
 /** Privileged pods are allowed: whoever may create pods here is administrator. */
 const POD_OPTIONS: PodKindOptions = {
   allowPrivileged: true,
@@ -258,7 +256,9 @@ class MiniKubelet implements Daemon {
     registerPodMetrics({ registry: this.#registry, nodeName, store: this.#store, cache: this.#cache });
     this.#startMetrics.start();
     this.#usage = usage;
-    this.#server = this.#makeServer(podApi, usage.source);
+    registerEventStreamMetric(this.#registry, () => this.#events?.state);
+    registerProcessMetrics(this.#registry);
+    this.#server = this.#createServer(podApi, usage.source);
     await this.#server.start();
     this.#nodeLease.start();
     await this.#removeBrokenCniResults();
@@ -447,45 +447,24 @@ class MiniKubelet implements Daemon {
     });
   }
 
-  #makeServer(podApi: PodApi, usage: UsageSource): ApiServer {
-    const { stateDirectory, kubeconfigPath, socketPath, enableServer, address, port } = this.#config;
-    // Who listens on all addresses is asked for by any of them.
-    const extraNames = ['0.0.0.0', '::'].includes(address) ? this.#hostIPs : [];
-    const tls = { host: address, port, pkiDirectory: join(stateDirectory, 'pki'), kubeconfigPath, extraNames };
-    registerEventStreamMetric(this.#registry, () => this.#events?.state);
-    registerProcessMetrics(this.#registry);
-    return new ApiServer({
-      registry: this.#registry,
-      config: {
-        socketPath,
-        tls: enableServer && port > 0 ? tls : undefined,
-        streamIdleTimeoutMs: this.#config.streamingConnectionIdleTimeoutMs,
-        audit: this.#auditConfig(),
-        automountServiceAccountToken: this.#config.automountServiceAccountToken,
-        maxConnections: MAX_CONNECTIONS,
-      },
+  #createServer(podApi: PodApi, usage: UsageSource): ApiServer {
+    return createServer({
+      config: this.#config,
+      settings: this.#environment.settings,
+      logger: this.#logger,
       store: this.#store,
       decoder: this.#decoder,
-      kinds: kindsFor(POD_OPTIONS),
-      podOperations: podApi,
+      podApi,
+      podOptions: POD_OPTIONS,
       tokens: this.#knownTokens(),
-      kubelet: {
-        usage,
-        cpuCount: this.#knownMachine().capacity.cpuCount,
-        settings: maskedSettings(this.#environment.settings ?? {}),
-        syncLoopProblem: () => (this.isHealthy() ? undefined : 'the runtime was not asked for a long time'),
-      },
+      machine: this.#knownMachine(),
+      hostIPs: () => this.#hostIPs,
+      usage,
+      registry: this.#registry,
+      probeMetrics: this.#probeMetrics,
       health: () => this.#health(),
+      isHealthy: () => this.isHealthy(),
       onCertificateProblem: (message) => this.#nodeEvent('InvalidCertificate', message, 'certificates'),
-      probeMetrics: this.#probeMetrics.registry,
-      nodeName: this.#config.nodeName,
-      serviceNetwork: () => ({
-        cidr: this.#config.serviceCIDR,
-        family: this.#hostIPs[0]?.includes(':') ? 'IPv6' : 'IPv4',
-      }),
-      version: packageJson.version,
-      logger: this.#logger,
-      clock: systemClock,
     });
   }
 
@@ -501,11 +480,6 @@ class MiniKubelet implements Daemon {
       },
       background: (work, failure) => this.#background(work, failure),
     });
-  }
-
-  #auditConfig() {
-    const { auditLogPath: path, auditLogMaxSizeBytes: maxBytes, auditLogMaxFiles: maxFiles } = this.#config;
-    return path === '' ? undefined : { path, maxBytes, maxFiles };
   }
 
   #startManifests(podApi: PodApi): void {
