@@ -14,8 +14,8 @@ import { EventRecorder } from './events/recorder.ts';
 import { startEviction } from './eviction.ts';
 import type { HookRunner } from './hooks/hook-runner.ts';
 import type { ImageGarbageCollector } from './images/image-garbage-collector.ts';
-import { containerLogPath } from './logs/paths.ts';
-import { LogRotator } from './logs/rotate.ts';
+import { startLogRotation } from './log-rotation.ts';
+import type { LogRotator } from './logs/rotate.ts';
 import { type Machine, readMachine } from './machine.ts';
 import { type Manifests, startManifests } from './manifests.ts';
 import { CNI_RESULTS, removeBrokenCniResults } from './network/cni-results.ts';
@@ -80,8 +80,6 @@ const POD_OPTIONS: PodKindOptions = {
 };
 const PID_FILE = 'mini-kubelet.pid';
 const LATE_RELISTS_MS = [2_000, 10_000];
-/** As a kubelet's containerLogMonitorInterval. */
-const LOG_ROTATION_INTERVAL_MS = 10_000;
 
 /** Builds the daemon; nothing runs before `start()`. */
 export function createDaemon(config: Config, logger: Logger, environment: DaemonEnvironment = {}): Daemon {
@@ -311,21 +309,12 @@ class MiniKubelet implements Daemon {
       onGap: () => this.#background(this.#relist(cache), 'could not list what the runtime has'),
     });
     this.#events.start();
-    this.#logRotator = new LogRotator({
-      root: this.#config.podLogsDir,
-      maxBytes: this.#config.containerLogMaxSizeBytes,
-      maxFiles: this.#config.containerLogMaxFiles,
-      intervalMs: LOG_ROTATION_INTERVAL_MS,
-      clock: systemClock,
+    this.#logRotator = startLogRotation({
+      config: this.#config,
       logger: this.#logger,
-      runningLogs: () =>
-        cache.runningContainers().map(({ id, pod, containerName, restartCount }) => ({
-          containerId: id,
-          path: containerLogPath(pod, containerName, restartCount),
-        })),
-      reopen: (containerId, signal) => this.#client.reopenContainerLog(containerId, { signal }),
+      client: this.#client,
+      cache,
     });
-    this.#logRotator.start();
     this.#relistTimer = setInterval(() => {
       if (!isRuntimeReady(this.#monitor.health)) return;
       this.#background(cache.relist(), 'could not list what the runtime has');
