@@ -33,9 +33,9 @@ import { registerPodMetrics } from './pod/pod-metrics.ts';
 import { PodStartMetrics } from './pod/pod-start-metrics.ts';
 import { startPods } from './pods.ts';
 import { ProbeMetrics } from './probes/metrics.ts';
+import { CacheFeed } from './runtime/cache-feed.ts';
 import { CriClient } from './runtime/cri-client.ts';
 import { registerEventStreamMetric } from './runtime/event-metrics.ts';
-import { EventStream } from './runtime/event-stream.ts';
 import { PodCache } from './runtime/pod-cache.ts';
 import { runtimeMetrics } from './runtime/runtime-metrics.ts';
 import {
@@ -79,7 +79,6 @@ const POD_OPTIONS: PodKindOptions = {
   hasSELinux: existsSync('/sys/fs/selinux/enforce'),
 };
 const PID_FILE = 'mini-kubelet.pid';
-const LATE_RELISTS_MS = [2_000, 10_000];
 
 /** Builds the daemon; nothing runs before `start()`. */
 export function createDaemon(config: Config, logger: Logger, environment: DaemonEnvironment = {}): Daemon {
@@ -122,7 +121,7 @@ class MiniKubelet implements Daemon {
   /** They come and go: read anew with every heartbeat of the node. */
   #hostIPs: readonly string[] = [];
   #cache: PodCache | undefined;
-  #events: EventStream | undefined;
+  #cacheFeed: CacheFeed | undefined;
   #server: ApiServer | undefined;
   #manifests: Manifests | undefined;
   #shutdown: ShutdownWatch | undefined;
@@ -137,7 +136,6 @@ class MiniKubelet implements Daemon {
   #tokens: ServiceAccountTokens | undefined;
   #binder: VolumeBinder | undefined;
   readonly #idleCollector: IdleCollector;
-  #relistTimer: NodeJS.Timeout | undefined;
   #settling: Promise<void> = Promise.resolve();
 
   constructor(config: Config, logger: Logger, environment: DaemonEnvironment) {
@@ -254,7 +252,7 @@ class MiniKubelet implements Daemon {
     registerPodMetrics({ registry: this.#registry, nodeName, store: this.#store, cache: this.#cache });
     this.#startMetrics.start();
     this.#usage = usage;
-    registerEventStreamMetric(this.#registry, () => this.#events?.state);
+    registerEventStreamMetric(this.#registry, () => this.#cacheFeed?.eventStream);
     registerProcessMetrics(this.#registry);
     this.#server = this.#createServer(podApi, usage.source);
     await this.#server.start();
@@ -275,10 +273,9 @@ class MiniKubelet implements Daemon {
     this.#scheduler.stop();
     this.#arrivals.stop();
     await this.#binder?.stop();
-    clearInterval(this.#relistTimer);
+    await this.#cacheFeed?.stop();
     await this.#logRotator?.stop();
     await this.#monitor.stop();
-    await this.#events?.stop();
     await this.#settling;
     this.#eviction?.stop();
     this.#usage?.stop();
@@ -301,25 +298,23 @@ class MiniKubelet implements Daemon {
   // ---- runtime ----
 
   async #startRuntime(cache: PodCache): Promise<void> {
-    await this.#monitor.start();
-    this.#events = new EventStream({
+    this.#cacheFeed = new CacheFeed({
       client: this.#client,
+      cache,
       logger: this.#logger,
-      onEvent: (event) => this.#background(cache.handleEvent(event), 'could not follow an event of the runtime'),
-      onGap: () => this.#background(this.#relist(cache), 'could not list what the runtime has'),
+      isRuntimeReady: () => isRuntimeReady(this.#monitor.health),
+      relistMs: this.#config.syncFrequencyMs,
+      onPeriodicRelist: () => this.#removeOrphans(),
+      background: (work, failure) => this.#background(work, failure),
     });
-    this.#events.start();
+    await this.#monitor.start();
+    this.#cacheFeed.start();
     this.#logRotator = startLogRotation({
       config: this.#config,
       logger: this.#logger,
       client: this.#client,
       cache,
     });
-    this.#relistTimer = setInterval(() => {
-      if (!isRuntimeReady(this.#monitor.health)) return;
-      this.#background(cache.relist(), 'could not list what the runtime has');
-      this.#removeOrphans();
-    }, this.#config.syncFrequencyMs);
   }
 
   async #removeBrokenCniResults(): Promise<void> {
@@ -353,24 +348,12 @@ class MiniKubelet implements Daemon {
       const podManager = this.#podManager ?? (await this.#startPods(cache));
       await cache.relist();
       podManager.runtimeSynced();
-      this.#relistLater(cache);
+      this.#cacheFeed?.relistLater();
     } catch (error) {
       this.#logger.error({ err: error }, 'could not begin to work with the container runtime, it is tried again');
       // The monitor sees the runtime as lost, so that the next good answer leads here again.
       this.#monitor.reset();
     }
-  }
-
-  /** What a call of a daemon that was killed was just making may appear after the first list. */
-  #relistLater(cache: PodCache): void {
-    for (const delayMs of LATE_RELISTS_MS) {
-      const relist = () => this.#background(this.#relist(cache), 'could not list what the runtime has');
-      setTimeout(relist, delayMs).unref();
-    }
-  }
-
-  async #relist(cache: PodCache): Promise<void> {
-    if (isRuntimeReady(this.#monitor.health)) await cache.relist();
   }
 
   // ---- pods ----
