@@ -1,11 +1,8 @@
 import { existsSync } from 'node:fs';
 import { chmod, mkdir } from 'node:fs/promises';
-import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { Registry } from 'prom-client';
-import packageJson from '../package.json' with { type: 'json' };
 import { Decoder } from './api/decode/decode.ts';
-import { nodeKind } from './api/kinds.ts';
 import type { PodKindOptions } from './api/pod-kind.ts';
 import type { CgroupManager } from './cgroups/cgroup-manager.ts';
 import type { Config } from './config/config.ts';
@@ -19,11 +16,9 @@ import type { LogRotator } from './logs/rotate.ts';
 import { type Machine, readMachine } from './machine.ts';
 import { type Manifests, startManifests } from './manifests.ts';
 import { CNI_RESULTS, removeBrokenCniResults } from './network/cni-results.ts';
-import { readHostIPs } from './node/host-ip.ts';
 import { matchesNodeSelector } from './node/node-affinity.ts';
-import { NodeLease } from './node/node-lease.ts';
-import { NodeStatusManager } from './node/node-status.ts';
 import { Scheduler } from './node/scheduler.ts';
+import { createNode, type OwnNode } from './node.ts';
 import { Arrivals } from './pod/arrivals.ts';
 import { reportForbiddenPods } from './pod/forbidden-pods.ts';
 import type { Orphans } from './pod/orphans.ts';
@@ -112,14 +107,11 @@ class MiniKubelet implements Daemon {
   readonly #recorder: EventRecorder;
   readonly #arrivals: Arrivals;
   readonly #scheduler: Scheduler;
-  readonly #nodeStatus: NodeStatusManager;
-  readonly #nodeLease: NodeLease;
+  readonly #node: OwnNode;
   readonly #probeMetrics = new ProbeMetrics();
   readonly #registry = new Registry();
   readonly #startMetrics: PodStartMetrics;
   #machine: Machine | undefined;
-  /** They come and go: read anew with every heartbeat of the node. */
-  #hostIPs: readonly string[] = [];
   #cache: PodCache | undefined;
   #cacheFeed: CacheFeed | undefined;
   #server: ApiServer | undefined;
@@ -180,26 +172,19 @@ class MiniKubelet implements Daemon {
       logger,
       nodeName: config.nodeName,
     });
-    this.#nodeStatus = new NodeStatusManager({
-      store: this.#store,
-      kind: nodeKind,
-      clock: systemClock,
+    this.#node = createNode({
+      config,
       logger,
-      facts: () => this.#nodeFacts(),
-      onEvent: (node, reason, message) => this.#recorder.event(node, 'Normal', reason, message),
-    });
-    this.#nodeLease = new NodeLease({
       store: this.#store,
-      clock: systemClock,
-      logger,
-      nodeName: config.nodeName,
-      nodeUid: () => this.#store.get(nodeKind, undefined, config.nodeName)?.metadata.uid,
+      recorder: this.#recorder,
+      machine: () => this.#knownMachine(),
+      isShuttingDown: () => this.#isShuttingDown,
     });
   }
 
   /** Changes with every write but the renewals of the node's lease. */
   #writes(): string {
-    return String(Number(this.#store.resourceVersion) - this.#nodeLease.renewals);
+    return String(Number(this.#store.resourceVersion) - this.#node.lease.renewals);
   }
 
   async start(): Promise<void> {
@@ -225,7 +210,7 @@ class MiniKubelet implements Daemon {
       logger: this.#logger,
       onChange: (uid) => this.#podManager?.observedChanged(uid),
     });
-    await this.#nodeStatus.start();
+    await this.#node.status.start();
     this.#arrivals.start();
     this.#scheduler.start();
     this.#binder = this.#makeBinder();
@@ -256,7 +241,7 @@ class MiniKubelet implements Daemon {
     registerProcessMetrics(this.#registry);
     this.#server = this.#createServer(podApi, usage.source);
     await this.#server.start();
-    this.#nodeLease.start();
+    this.#node.lease.start();
     await this.#removeBrokenCniResults();
     await this.#startRuntime(this.#cache);
     this.#startShutdownWatch();
@@ -282,8 +267,8 @@ class MiniKubelet implements Daemon {
     await this.#podManager?.stop();
     this.#hooks?.stop();
     this.#imageGarbage?.stop();
-    this.#nodeLease.stop();
-    this.#nodeStatus.stop();
+    this.#node.lease.stop();
+    this.#node.status.stop();
     this.#recorder.stop();
     this.#client.close();
     await this.#decoder.stop();
@@ -332,7 +317,7 @@ class MiniKubelet implements Daemon {
       { health },
       isRuntimeReady(health) ? 'the container runtime is ready' : 'the container runtime is not ready',
     );
-    this.#nodeStatus.runtimeStatus(health);
+    this.#node.status.runtimeStatus(health);
     if (!isRuntimeReady(health)) {
       this.#podManager?.runtimeLost();
       this.#arrivals.runtimeLost();
@@ -371,8 +356,8 @@ class MiniKubelet implements Daemon {
       startMetrics: this.#startMetrics,
       machine: this.#knownMachine(),
       tokens: this.#knownTokens(),
-      hostIPs: () => this.#hostIPs,
-      isShuttingDown: () => this.#shutdown?.isShuttingDown ?? false,
+      hostIPs: () => this.#node.hostIPs,
+      isShuttingDown: () => this.#isShuttingDown,
       background: (work, failure) => this.#background(work, failure),
     });
     this.#hooks = pods.hooks;
@@ -407,14 +392,13 @@ class MiniKubelet implements Daemon {
 
   #makeBinder(): VolumeBinder {
     const { nodeName: name, localVolumesDirectory } = this.#config;
-    const labels = () => this.#store.get(nodeKind, undefined, name)?.metadata.labels ?? {};
     return new VolumeBinder({
       store: this.#store,
       recorder: this.#recorder,
       clock: systemClock,
       logger: this.#logger,
       nodeName: name,
-      matchesNode: (selector) => matchesNodeSelector(selector, { name, labels: labels() }),
+      matchesNode: (selector) => matchesNodeSelector(selector, { name, labels: this.#node.labels }),
       directory: localVolumesDirectory,
     });
   }
@@ -430,13 +414,13 @@ class MiniKubelet implements Daemon {
       podOptions: POD_OPTIONS,
       tokens: this.#knownTokens(),
       machine: this.#knownMachine(),
-      hostIPs: () => this.#hostIPs,
+      hostIPs: () => this.#node.hostIPs,
       usage,
       registry: this.#registry,
       probeMetrics: this.#probeMetrics,
       health: () => this.#health(),
       isHealthy: () => this.isHealthy(),
-      onCertificateProblem: (message) => this.#nodeEvent('InvalidCertificate', message, 'certificates'),
+      onCertificateProblem: (message) => this.#node.warn('InvalidCertificate', message, 'certificates'),
     });
   }
 
@@ -447,7 +431,7 @@ class MiniKubelet implements Daemon {
       systemBusAddress: this.#environment.systemBusAddress,
       podManager: () => this.#podManager,
       onChange: (isShuttingDown) => {
-        this.#nodeStatus.refresh();
+        this.#node.status.refresh();
         if (!isShuttingDown) this.#manifests?.makeAgain();
       },
       background: (work, failure) => this.#background(work, failure),
@@ -462,7 +446,7 @@ class MiniKubelet implements Daemon {
       decoder: this.#decoder,
       podApi,
       podOptions: POD_OPTIONS,
-      isShuttingDown: () => this.#shutdown?.isShuttingDown ?? false,
+      isShuttingDown: () => this.#isShuttingDown,
       report: (file, message) => this.#reportManifest(file, message),
     });
   }
@@ -470,12 +454,7 @@ class MiniKubelet implements Daemon {
   /** There is no pod to tell it of: the mistake is shown as an event of the node. */
   #reportManifest(file: string, message: string): void {
     this.#logger.error({ file, message }, 'a static pod manifest is wrong');
-    this.#nodeEvent('InvalidManifest', `${file}: ${message}`, `manifests{${file}}`);
-  }
-
-  #nodeEvent(reason: string, message: string, fieldPath: string): void {
-    const node = this.#store.get(nodeKind, undefined, this.#config.nodeName);
-    if (node) this.#recorder.event(node, 'Warning', reason, message, fieldPath);
+    this.#node.warn('InvalidManifest', `${file}: ${message}`, `manifests{${file}}`);
   }
 
   #health(): HealthCheck[] {
@@ -488,23 +467,8 @@ class MiniKubelet implements Daemon {
     ];
   }
 
-  async #nodeFacts() {
-    const machine = this.#knownMachine();
-    const { nodeName, nodeLabels, enableServer, port } = this.#config;
-    this.#hostIPs = await readHostIPs();
-    return {
-      name: nodeName,
-      hostname: hostname(),
-      hostIPs: this.#hostIPs,
-      labels: nodeLabels,
-      taints: [],
-      resources: machine.resources,
-      machine: machine.info,
-      swapBytes: machine.capacity.swapBytes,
-      version: `v${packageJson.version}`,
-      isShuttingDown: this.#shutdown?.isShuttingDown ?? false,
-      ...(enableServer && port > 0 ? { apiPort: port } : {}),
-    };
+  get #isShuttingDown(): boolean {
+    return this.#shutdown?.isShuttingDown ?? false;
   }
 
   #knownTokens(): ServiceAccountTokens {
