@@ -4,13 +4,10 @@ import { join } from 'node:path';
 import { Registry } from 'prom-client';
 import { Decoder } from './api/decode/decode.ts';
 import type { PodKindOptions } from './api/pod-kind.ts';
-import type { CgroupManager } from './cgroups/cgroup-manager.ts';
 import type { Config } from './config/config.ts';
 import type { Settings } from './config/settings.ts';
 import { EventRecorder } from './events/recorder.ts';
 import { startEviction } from './eviction.ts';
-import type { HookRunner } from './hooks/hook-runner.ts';
-import type { ImageGarbageCollector } from './images/image-garbage-collector.ts';
 import { startLogRotation } from './log-rotation.ts';
 import type { LogRotator } from './logs/rotate.ts';
 import { type Machine, readMachine } from './machine.ts';
@@ -21,12 +18,11 @@ import { Scheduler } from './node/scheduler.ts';
 import { createNode, type OwnNode } from './node.ts';
 import { Arrivals } from './pod/arrivals.ts';
 import { reportForbiddenPods } from './pod/forbidden-pods.ts';
-import type { Orphans } from './pod/orphans.ts';
 import { PodApi } from './pod/pod-api.ts';
 import type { PodManager } from './pod/pod-manager.ts';
 import { registerPodMetrics } from './pod/pod-metrics.ts';
 import { PodStartMetrics } from './pod/pod-start-metrics.ts';
-import { startPods } from './pods.ts';
+import { type Pods, startPods } from './pods.ts';
 import { ProbeMetrics } from './probes/metrics.ts';
 import { CacheFeed } from './runtime/cache-feed.ts';
 import { CriClient } from './runtime/cri-client.ts';
@@ -117,13 +113,9 @@ class MiniKubelet implements Daemon {
   #server: ApiServer | undefined;
   #manifests: Manifests | undefined;
   #shutdown: ShutdownWatch | undefined;
-  #podManager: PodManager | undefined;
+  #pods: Pods | undefined;
   #usage: UsageMeters | undefined;
   #eviction: { stop(): void } | undefined;
-  #orphans: Orphans | undefined;
-  #hooks: HookRunner | undefined;
-  #imageGarbage: ImageGarbageCollector | undefined;
-  #cgroups: CgroupManager | undefined;
   #logRotator: LogRotator | undefined;
   #tokens: ServiceAccountTokens | undefined;
   #binder: VolumeBinder | undefined;
@@ -208,7 +200,7 @@ class MiniKubelet implements Daemon {
       client: this.#client,
       instance: this.#store.instanceId,
       logger: this.#logger,
-      onChange: (uid) => this.#podManager?.observedChanged(uid),
+      onChange: (uid) => this.#pods?.podManager.observedChanged(uid),
     });
     await this.#node.status.start();
     this.#arrivals.start();
@@ -230,7 +222,7 @@ class MiniKubelet implements Daemon {
       store: this.#store,
       client: this.#client,
       cache: this.#cache,
-      cgroups: () => this.#cgroups,
+      cgroups: () => this.#pods?.cgroups,
       clock: systemClock,
     });
     const { nodeName } = this.#config;
@@ -264,9 +256,7 @@ class MiniKubelet implements Daemon {
     await this.#settling;
     this.#eviction?.stop();
     this.#usage?.stop();
-    await this.#podManager?.stop();
-    this.#hooks?.stop();
-    this.#imageGarbage?.stop();
+    await this.#pods?.stop();
     this.#node.lease.stop();
     this.#node.status.stop();
     this.#recorder.stop();
@@ -319,10 +309,10 @@ class MiniKubelet implements Daemon {
     );
     this.#node.status.runtimeStatus(health);
     if (!isRuntimeReady(health)) {
-      this.#podManager?.runtimeLost();
+      this.#pods?.podManager.runtimeLost();
       this.#arrivals.runtimeLost();
     } else if (!isRuntimeReady(before)) this.#settling = this.#settling.then(() => this.#settle());
-    else if (networkProblem(before) && !networkProblem(health)) this.#podManager?.retryAll();
+    else if (networkProblem(before) && !networkProblem(health)) this.#pods?.podManager.retryAll();
   }
 
   /** The runtime is there, for the first time or again: know all that it has before anything is done. */
@@ -330,7 +320,7 @@ class MiniKubelet implements Daemon {
     const cache = this.#cache;
     if (!cache) return;
     try {
-      const podManager = this.#podManager ?? (await this.#startPods(cache));
+      const podManager = this.#pods?.podManager ?? (await this.#startPods(cache));
       await cache.relist();
       podManager.runtimeSynced();
       this.#cacheFeed?.relistLater();
@@ -360,11 +350,7 @@ class MiniKubelet implements Daemon {
       isShuttingDown: () => this.#isShuttingDown,
       background: (work, failure) => this.#background(work, failure),
     });
-    this.#hooks = pods.hooks;
-    this.#imageGarbage = pods.imageGarbage;
-    this.#cgroups = pods.cgroups;
-    this.#orphans = pods.orphans;
-    this.#podManager = pods.podManager;
+    this.#pods = pods;
     if (this.#usage) {
       this.#eviction = startEviction({
         config: this.#config,
@@ -384,7 +370,7 @@ class MiniKubelet implements Daemon {
   }
 
   #removeOrphans(): void {
-    const work = this.#orphans?.remove() ?? Promise.resolve();
+    const work = this.#pods?.orphans.remove() ?? Promise.resolve();
     this.#background(work, 'could not look for left-overs of pods');
   }
 
@@ -429,7 +415,7 @@ class MiniKubelet implements Daemon {
       config: this.#config,
       logger: this.#logger,
       systemBusAddress: this.#environment.systemBusAddress,
-      podManager: () => this.#podManager,
+      podManager: () => this.#pods?.podManager,
       onChange: (isShuttingDown) => {
         this.#node.status.refresh();
         if (!isShuttingDown) this.#manifests?.makeAgain();
@@ -459,7 +445,7 @@ class MiniKubelet implements Daemon {
 
   #health(): HealthCheck[] {
     const { health } = this.#monitor;
-    const isSettled = this.#podManager?.isSynced ?? false;
+    const isSettled = this.#pods?.podManager.isSynced ?? false;
     return [
       { name: 'store', error: this.#store.failure?.message },
       { name: 'runtime', error: runtimeProblem(health) ?? (isSettled ? undefined : 'containers are being listed') },

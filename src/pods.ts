@@ -71,9 +71,9 @@ export interface PodParts {
 export interface Pods {
   readonly podManager: PodManager;
   readonly orphans: Orphans;
-  readonly hooks: HookRunner;
-  readonly imageGarbage: ImageGarbageCollector;
   readonly cgroups: CgroupManager;
+  /** The pods themselves stay as they are. */
+  stop(): Promise<void>;
 }
 
 /** Builds what pods are made with, and the manager of their workers, which begins to take them up. No logic. */
@@ -139,7 +139,16 @@ export async function startPods(parts: PodParts): Promise<Pods> {
   const hasPod = (uid: string) => podManager.hasPod(uid);
   const orphans = new Orphans({ client, cache, volumes, cgroups, logs: services.settings, logger, hasPod });
   images.garbage.start();
-  return { podManager, orphans, hooks, imageGarbage: images.garbage, cgroups };
+  return {
+    podManager,
+    orphans,
+    cgroups,
+    stop: async () => {
+      await podManager.stop();
+      hooks.stop();
+      images.garbage.stop();
+    },
+  };
 }
 
 interface Images {
