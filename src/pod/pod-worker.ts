@@ -11,13 +11,11 @@ import { atomicStart } from './atomic-start.ts';
 import { configSourcesOf } from './config-sources.ts';
 import { fieldPath } from './containers.ts';
 import { execute, type Outcome } from './execute.ts';
-import { NO_FACTS, type PodFacts, type Problem } from './facts.ts';
-import { usableSandbox } from './instances.ts';
+import type { PodFacts, Problem } from './facts.ts';
 import { isEnding } from './phase.ts';
 import { plan } from './plan.ts';
 import type { PassKind } from './pod-start-metrics.ts';
 import { withPresentTimes } from './present-times.ts';
-import { containerProblem, isInterruption, messageOf, podProblem, StepError } from './problems.ts';
 import { isResized, type ResizeProblem, withPresentResources } from './resize.ts';
 import { asksForRuntimeFeatures } from './runtime-features.ts';
 import type { PodServices } from './services.ts';
@@ -26,6 +24,7 @@ import { statusEvents } from './status-events.ts';
 import { readTerminationMessages } from './termination-messages.ts';
 import { withoutUnfinishedStarts } from './unfinished-start.ts';
 import { VolumeFreshness, volumeSignature } from './volume-freshness.ts';
+import { WorkerFacts } from './worker-facts.ts';
 
 export interface PodWorkerOptions {
   readonly uid: string;
@@ -48,8 +47,6 @@ export interface PodWorkerOptions {
   readonly onFinished: () => void;
 }
 
-/** What could not be changed may be soon: memory is given back, another pod ends. */
-const RESIZE_RETRY_MS = 10_000;
 /** Longest time that a worker sleeps though nothing happens: a timer's limit is 2^31 ms. */
 const MAX_SLEEP_MS = 3_600_000;
 
@@ -65,11 +62,10 @@ const MAX_SLEEP_MS = 3_600_000;
  */
 export class PodWorker {
   readonly #options: PodWorkerOptions;
-  #facts: PodFacts = NO_FACTS;
+  readonly #facts: WorkerFacts;
   readonly #volumes = new VolumeFreshness();
   /** How often a ConfigMap or Secret of the pod changed. */
   #sourceChanges = 0;
-  #podFailures = 0;
   #terminationMessages: ReadonlyMap<string, string> = new Map();
   #isWoken = false;
   #isStopped = false;
@@ -85,6 +81,7 @@ export class PodWorker {
 
   constructor(options: PodWorkerOptions) {
     this.#options = options;
+    this.#facts = new WorkerFacts(options.uid, options.services);
   }
 
   /** Resolves when the pod has ended and given everything back, or when this worker has ended. */
@@ -110,7 +107,7 @@ export class PodWorker {
     const aim = this.#aim();
     // What failed on the way to another aim says nothing about this one: a deletion does not wait for a retry, nor does
     // a corrected image.
-    if (aim !== this.#lastAim) this.#clearProblems();
+    if (aim !== this.#lastAim) this.#facts.clearProblems();
     this.#lastAim = aim;
     if (this.#step && this.#step.aim !== aim) this.#step.abort.abort();
     this.#tellDuringStep();
@@ -120,22 +117,15 @@ export class PodWorker {
 
   /** As `wake`, for when what made earlier steps fail may be over: nothing is held back any more. */
   retry(): void {
-    this.#clearProblems();
+    this.#facts.clearProblems();
     this.wake();
   }
 
   /** As `wake`, for when a ConfigMap or Secret of the pod changed: what failed for want of it is not held back any more. */
   sourceChanged(): void {
     this.#sourceChanges += 1;
-    this.#forgetMissingSources();
+    this.#facts.forgetMissingSources();
     this.wake();
-  }
-
-  #forgetMissingSources(): void {
-    const { podProblem, startProblems } = this.#facts;
-    if (podProblem?.reason === 'FailedMount') this.#clearPodProblem();
-    const others = [...startProblems].filter(([, problem]) => problem.reason !== 'CreateContainerConfigError');
-    this.#facts = { ...this.#facts, startProblems: new Map(others) };
   }
 
   async #run(): Promise<void> {
@@ -155,8 +145,7 @@ export class PodWorker {
       return await this.#sync();
     } catch (error) {
       services.logger.error({ err: error, podUid: uid }, 'syncing the pod failed unexpectedly');
-      this.#notePodProblem(error, 'FailedSync');
-      return this.#facts.podProblem?.retryAtMs;
+      return this.#facts.notePodProblem(error, 'FailedSync').retryAtMs;
     } finally {
       services.startMetrics.passed(kind, (services.clock.monotonicMs() - begin) / 1000);
     }
@@ -210,17 +199,9 @@ export class PodWorker {
   #allocated<T extends Pod | undefined>(pod: T): T {
     const isWanted = pod !== undefined && !isEnding(pod) && isResized(pod);
     const resizePending = isWanted ? this.#options.resizeProblem?.(pod) : undefined;
-    if (!isWanted) this.#facts = { ...this.#facts, resizedContainers: new Map(), resizeFailure: undefined };
-    this.#noteResizePending(pod, resizePending);
+    if (!isWanted) this.#facts.forgetResize();
+    this.#facts.noteResizePending(pod, resizePending);
     return resizePending && pod ? (withPresentResources(pod) as T) : pod;
-  }
-
-  #noteResizePending(pod: Pod | undefined, problem: ResizeProblem | undefined): void {
-    const before = this.#facts.resizePending;
-    if (before?.message === problem?.message) return;
-    this.#facts = { ...this.#facts, resizePending: problem };
-    if (!pod || !problem || before?.reason === problem.reason) return;
-    this.#options.services.recorder.event(pod, 'Warning', `Resize${problem.reason}`, problem.message);
   }
 
   #currentFacts(pod: Pod | undefined, observed: ObservedPod): PodFacts {
@@ -229,7 +210,7 @@ export class PodWorker {
     const probes = this.#probe(pod, withoutStarting(observed, postStarts));
     const endDeadlineMs = this.#options.endDeadlineMs?.();
     const volumes = this.#volumes.facts(this.#volumeSignature(pod), this.#options.services.clock.now());
-    return { ...this.#facts, networkReady, probes, postStarts, volumes, endDeadlineMs };
+    return { ...this.#facts.known, networkReady, probes, postStarts, volumes, endDeadlineMs };
   }
 
   #volumeSignature(pod: Pod | undefined): string | undefined {
@@ -259,16 +240,16 @@ export class PodWorker {
       const results = await Promise.allSettled(
         actions.map((action) => execute(this.#options.services, pod, action, abort.signal)),
       );
-      if (results.every((result) => result.status === 'fulfilled')) this.#clearPodProblem();
+      if (results.every((result) => result.status === 'fulfilled')) this.#facts.clearPodProblem();
       for (const [index, result] of results.entries()) {
         const action = actions[index];
         if (!action) continue;
         this.#noteVolumes(pod, action, signature, result.status === 'fulfilled', abort.signal);
         if (result.status === 'fulfilled') this.#noteOutcome(pod, action, result.value, abort.signal);
-        else this.#noteFailure(pod, action, result.reason, abort.signal);
+        else this.#facts.noteFailure(pod, action, result.reason, abort.signal);
       }
       // What was missing when the step looked may have come while it went on.
-      if (sourceChanges !== this.#sourceChanges) this.#forgetMissingSources();
+      if (sourceChanges !== this.#sourceChanges) this.#facts.forgetMissingSources();
     } finally {
       clearTimeout(timer);
       this.#step = undefined;
@@ -314,117 +295,23 @@ export class PodWorker {
   }
 
   #noteOutcome(pod: Pod | undefined, action: Action, outcome: Outcome, signal: AbortSignal): void {
-    const { services } = this.#options;
     switch (outcome.kind) {
       case 'done':
         return;
       case 'released':
-        this.#facts = { ...this.#facts, isReleased: true };
+        this.#facts.noteReleased();
         this.#released.resolve();
         return;
       case 'resized':
-        this.#facts = {
-          ...this.#facts,
-          resizedContainers: new Map([...this.#facts.resizedContainers, ...outcome.containers]),
-          resizeFailure: undefined,
-        };
-        if (pod) services.recorder.event(pod, 'Normal', 'ResizeCompleted', 'Pod resize completed');
+        this.#facts.noteResized(pod, outcome.containers);
         this.#options.onResized?.();
         return;
       case 'ending':
         if (pod) this.#endPod(pod, outcome.reason, outcome.message);
         return;
-      case 'ran': {
-        const problems = new Map(this.#facts.startProblems);
-        for (const name of outcome.started) problems.delete(name);
-        for (const [name, error] of outcome.startFailures) {
-          if (isInterruption(error, signal)) {
-            this.#noteInterruption(error, signal);
-            continue;
-          }
-          if (pod && !usableSandbox(pod, services.cache.get(this.#options.uid))) {
-            // Nothing is wrong with the container: its sandbox ended meanwhile, and the next pass makes another.
-            const message = `the pod sandbox ended: ${messageOf(error)}`;
-            this.#notePodProblem(new StepError('FailedCreatePodSandBox', message, error), 'FailedSync');
-            continue;
-          }
-          const problem = containerProblem(error, 'RunContainerError', services.clock.now());
-          problems.set(name, problem);
-          services.logger.warn(
-            { err: error, podUid: this.#options.uid, container: name, action: action.kind },
-            'a container did not start',
-          );
-          if (pod && problem.reason.startsWith('CreateContainer')) {
-            services.recorder.event(pod, 'Warning', 'Failed', `Error: ${problem.message}`, fieldPath(pod, name));
-          }
-        }
-        this.#facts = { ...this.#facts, startProblems: problems };
-      }
+      case 'ran':
+        this.#facts.noteStarts(pod, action, outcome, signal);
     }
-  }
-
-  #noteFailure(pod: Pod | undefined, action: Action, error: unknown, signal: AbortSignal): void {
-    const { services, uid } = this.#options;
-    if (action.kind === 'runPod' && action.sandboxId === undefined) {
-      // The runtime may have reserved the attempt though it made nothing.
-      const minSandboxAttempt = Math.max(this.#facts.minSandboxAttempt, action.attempt + 1);
-      this.#facts = { ...this.#facts, minSandboxAttempt };
-    }
-    if (isInterruption(error, signal)) {
-      this.#noteInterruption(error, signal);
-      return;
-    }
-    if (action.kind === 'resizePod') {
-      const message = messageOf(error);
-      const before = this.#facts.resizeFailure?.message;
-      this.#facts = { ...this.#facts, resizeFailure: { message, retryAtMs: services.clock.now() + RESIZE_RETRY_MS } };
-      if (pod && message !== before) services.recorder.event(pod, 'Warning', 'ResizeError', message);
-      return;
-    }
-    if (action.kind === 'refreshVolumes') {
-      // The containers go on with what the volumes have.
-      services.logger.warn({ err: error, podUid: uid }, 'volumes of a running pod could not be brought up to date');
-      if (pod) services.recorder.event(pod, 'Warning', 'FailedMount', messageOf(error));
-      return;
-    }
-    const isGarbage =
-      pod && !pod.metadata.deletionTimestamp && (action.kind === 'removeSandbox' || action.kind === 'removeContainer');
-    const problem = isGarbage ? this.#noteGarbageProblem(error) : this.#notePodProblem(error, 'FailedSync');
-    services.logger.warn(
-      { err: error, podUid: uid, action: action.kind },
-      'a step for the pod failed, it will be tried again',
-    );
-    if (pod) services.recorder.event(pod, 'Warning', problem.reason, problem.message);
-  }
-
-  /** The runtime is away: it is asked again a little later, unless its monitor sees it come back before. */
-  #noteInterruption(error: unknown, signal: AbortSignal): void {
-    if (signal.aborted) return;
-    this.#notePodProblem(error, 'ContainerRuntimeUnavailable');
-    void this.#options.services.monitor.check();
-  }
-
-  #notePodProblem(error: unknown, fallbackReason: string): Problem {
-    this.#podFailures += 1;
-    const problem = podProblem(error, fallbackReason, this.#podFailures, this.#options.services.clock.now());
-    this.#facts = { ...this.#facts, podProblem: problem };
-    return problem;
-  }
-
-  #noteGarbageProblem(error: unknown): Problem {
-    const problem = podProblem(error, 'FailedKillPod', 5, this.#options.services.clock.now());
-    this.#facts = { ...this.#facts, garbageRetryAtMs: problem.retryAtMs };
-    return problem;
-  }
-
-  #clearPodProblem(): void {
-    this.#podFailures = 0;
-    this.#facts = { ...this.#facts, podProblem: undefined };
-  }
-
-  #clearProblems(): void {
-    this.#clearPodProblem();
-    this.#facts = { ...this.#facts, startProblems: new Map(), garbageRetryAtMs: 0 };
   }
 
   /** What the pod is to come to, and by when: a step towards another aim is given up. */
@@ -448,7 +335,7 @@ export class PodWorker {
 
   #hasFailedToStart(pod: Pod): boolean {
     const { hooks, clock } = this.#options.services;
-    const observed = withoutUnfinishedStarts(pod, this.#facts, this.#observed());
+    const observed = withoutUnfinishedStarts(pod, this.#facts.known, this.#observed());
     return atomicStart(pod, observed, hooks.postStarts(this.#options.uid), clock.now()).kind === 'failed';
   }
 
