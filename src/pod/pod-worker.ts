@@ -1,5 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
-import { podKind } from '../api/kinds.ts';
 import type { Pod, PodStatus } from '../api/pod.ts';
 import type { PostStartStates } from '../hooks/hook-runner.ts';
 import { NO_PROBE_RESULTS, type ProbeResults } from '../probes/results.ts';
@@ -9,9 +7,8 @@ import type { Action } from './actions.ts';
 import { activeDeadlineMs, DEADLINE_EXCEEDED } from './active-deadline.ts';
 import { atomicStart } from './atomic-start.ts';
 import { configSourcesOf } from './config-sources.ts';
-import { fieldPath } from './containers.ts';
 import { execute, type Outcome } from './execute.ts';
-import type { PodFacts, Problem } from './facts.ts';
+import type { PodFacts } from './facts.ts';
 import { isEnding } from './phase.ts';
 import { plan } from './plan.ts';
 import type { PassKind } from './pod-start-metrics.ts';
@@ -19,9 +16,7 @@ import { withPresentTimes } from './present-times.ts';
 import { isResized, type ResizeProblem, withPresentResources } from './resize.ts';
 import { asksForRuntimeFeatures } from './runtime-features.ts';
 import type { PodServices } from './services.ts';
-import { statusOf } from './status.ts';
-import { statusEvents } from './status-events.ts';
-import { readTerminationMessages } from './termination-messages.ts';
+import { StatusWriter } from './status-writer.ts';
 import { withoutUnfinishedStarts } from './unfinished-start.ts';
 import { VolumeFreshness, volumeSignature } from './volume-freshness.ts';
 import { WorkerFacts } from './worker-facts.ts';
@@ -63,10 +58,10 @@ const MAX_SLEEP_MS = 3_600_000;
 export class PodWorker {
   readonly #options: PodWorkerOptions;
   readonly #facts: WorkerFacts;
+  readonly #status: StatusWriter;
   readonly #volumes = new VolumeFreshness();
   /** How often a ConfigMap or Secret of the pod changed. */
   #sourceChanges = 0;
-  #terminationMessages: ReadonlyMap<string, string> = new Map();
   #isWoken = false;
   #isStopped = false;
   readonly #released = Promise.withResolvers<void>();
@@ -82,6 +77,7 @@ export class PodWorker {
   constructor(options: PodWorkerOptions) {
     this.#options = options;
     this.#facts = new WorkerFacts(options.uid, options.services);
+    this.#status = new StatusWriter(options);
   }
 
   /** Resolves when the pod has ended and given everything back, or when this worker has ended. */
@@ -192,7 +188,7 @@ export class PodWorker {
     const status = admit(pod);
     if (status.phase === 'Failed')
       services.recorder.event(pod, 'Warning', status.reason ?? 'Failed', status.message ?? '');
-    return this.#storeStatus(pod, status);
+    return this.#status.store(pod, status);
   }
 
   /** The pod with the resources that it may have now. Notes why it may not have what it wants. */
@@ -348,58 +344,16 @@ export class PodWorker {
     const type = reason === DEADLINE_EXCEEDED ? 'Normal' : 'Warning';
     this.#options.services.recorder.event(pod, type, reason, message);
     const { status } = this.#options.getPod() ?? pod;
-    this.#storeStatus(pod, { ...status, reason, message });
+    this.#status.store(pod, { ...status, reason, message });
   }
 
   async #writeStatus(pod: Pod, observed: ObservedPod): Promise<void> {
     // A pod that was refused never had a container to tell of.
     if (isEnding(pod) && !pod.status?.containerStatuses) return;
-    const { services } = this.#options;
-    const { settings, monitor, clock } = services;
-    this.#terminationMessages = await readTerminationMessages(services, pod, observed, this.#terminationMessages);
+    await this.#status.readTerminationMessages(pod, observed);
     // A client may have written conditions of its own meanwhile: from here on nothing comes between.
     const current = this.#allocated(this.#options.getPod() ?? pod);
-    const facts = this.#currentFacts(current, observed);
-    const status = statusOf(
-      current,
-      observed,
-      { ...facts, podProblem: facts.podProblem ?? this.#networkProblem(current, observed) },
-      {
-        hostIPs: settings.hostIPs(),
-        maxRestartDelaySeconds: settings.maxRestartDelaySeconds,
-        runtimeName: monitor.health.state === 'up' ? monitor.health.name : '',
-        terminationMessages: this.#terminationMessages,
-      },
-      clock.now(),
-    );
-    const isStored = this.#storeStatus(current, status) !== undefined;
-    if (!isStored) return;
-    for (const { reason, message, containerName } of statusEvents(current, status)) {
-      const path = containerName === undefined ? undefined : fieldPath(pod, containerName);
-      services.recorder.event(current, 'Warning', reason, message, path);
-    }
-  }
-
-  #networkProblem(pod: Pod, observed: ObservedPod): Problem | undefined {
-    const problem = networkProblem(this.#options.services.monitor.health);
-    if (!problem || pod.spec.hostNetwork || observed.sandboxes[0]?.state === 'READY') return undefined;
-    const message = `network is not ready: ${problem}`;
-    return { reason: 'NetworkPluginNotReady', message, retryAtMs: 0 };
-  }
-
-  /** Returns the stored pod, or undefined when it is gone meanwhile. */
-  #storeStatus(pod: Pod, status: PodStatus): Pod | undefined {
-    const { services, uid, getPod } = this.#options;
-    if (!getPod() || isDeepStrictEqual(pod.status, status)) return getPod();
-    const { namespace, name = '' } = pod.metadata;
-    return services.store.update(
-      podKind,
-      namespace,
-      name,
-      (current) => (current.metadata.uid === uid ? { ...current, status } : undefined),
-      // It can be observed again: a power cut loses nothing.
-      { durable: false },
-    );
+    this.#status.write(current, observed, this.#currentFacts(current, observed));
   }
 
   #sleepUntil(wakeAtMs: number | undefined): Promise<void> {
