@@ -10,12 +10,12 @@ export class EnvFileError extends Error {}
 /**
  * Reads a file of variables in a volume that containers write to: through no link, and nothing but a regular file.
  *
- * @param path plain and relative. @returns undefined when there is no such file. @throws EnvFileError, UnsafePathError
+ * @param path below the volume; a slash at the beginning, doubled ones and `.` say nothing. @returns undefined when there is no such file. @throws EnvFileError, UnsafePathError
  */
 export async function readEnvFile(volumePath: string, path: string): Promise<string | undefined> {
   let file: FileHandle;
   try {
-    file = await openRegularBeneath(volumePath, path);
+    file = await openRegularBeneath(volumePath, plainPath(path));
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return undefined;
     throw error;
@@ -30,6 +30,11 @@ export async function readEnvFile(volumePath: string, path: string): Promise<str
   } finally {
     await file.close();
   }
+}
+
+function plainPath(path: string): string {
+  const components = path.split('/').filter((component) => component !== '' && component !== '.');
+  return components.join('/');
 }
 
 /**

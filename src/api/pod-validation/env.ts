@@ -1,9 +1,9 @@
-import { type ErrorSink, invalid, notFound, notSupported, required, tooLong } from '../field-error.ts';
+import { type ErrorSink, invalid, notFound, notSupported, required } from '../field-error.ts';
 import { checkConfigMapKey, checkDnsLabel, checkDnsSubdomain, checkEnvName, checkQualifiedName } from '../formats.ts';
 import { addProblems } from '../meta-validation.ts';
 import type { EnvFromSource, EnvVar, FileKeySelector, ObjectFieldSelector, ResourceFieldSelector } from '../pod.ts';
 import { canonicalQuantity } from '../quantity.ts';
-import { validateLocalNonReservedPath } from './paths.ts';
+import { validateNoBacksteps } from './paths.ts';
 
 /** Environment variables, and the downward API that they share with volumes. */
 
@@ -39,7 +39,6 @@ const resourceFieldPaths = [
 ];
 
 const sizeDivisors = ['1', '1k', '1M', '1G', '1T', '1P', '1E', '1Ki', '1Mi', '1Gi', '1Ti', '1Pi', '1Ei'];
-const maxFileKeyBytes = 128;
 
 export function validateEnv(variables: readonly EnvVar[], path: string, errors: ErrorSink): void {
   for (const [index, variable] of variables.entries()) {
@@ -120,7 +119,7 @@ export function validateFileKeyVolumes(
 ): void {
   for (const [index, variable] of variables.entries()) {
     const volume = variable.valueFrom?.fileKeyRef?.volumeName;
-    if (!volume) continue;
+    if (volume === undefined) continue;
     const at = `${path}[${index}].valueFrom.fileKeyRef.volumeName`;
     const isEmptyDir = emptyDirs.get(volume);
     if (isEmptyDir === undefined) errors.push(notFound(at, volume));
@@ -182,16 +181,17 @@ function validateValueFrom(variable: EnvVar, path: string, errors: ErrorSink): v
 function validateFileKeyRef(ref: FileKeySelector, path: string, errors: ErrorSink): void {
   if (ref.key === '') errors.push(required(`${path}.key`));
   else addProblems(errors, `${path}.key`, ref.key, checkEnvName(ref.key));
-  if (ref.key.length > maxFileKeyBytes) errors.push(tooLong(`${path}.key`, maxFileKeyBytes));
   if (ref.volumeName === '') errors.push(required(`${path}.volumeName`));
   else addProblems(errors, `${path}.volumeName`, ref.volumeName, checkDnsLabel(ref.volumeName));
   if (ref.path === '') errors.push(required(`${path}.path`));
-  else validateLocalNonReservedPath(ref.path, `${path}.path`, errors);
+  else validateNoBacksteps(ref.path, `${path}.path`, errors);
 }
 
 function validateDivisor(ref: ResourceFieldSelector, isHugePages: boolean, path: string, errors: ErrorSink): void {
   const divisor = canonicalQuantity(ref.divisor ?? '0');
   if (divisor === '0') return;
+  const isKnown = isHugePages || resourceFieldPaths.includes(ref.resource);
+  if (!isKnown) return;
   const kind = isHugePages ? 'hugepages' : ref.resource.replace(/^(requests|limits)\./, '');
   if (kind === 'cpu') {
     if (divisor !== '1' && divisor !== '1m') {
@@ -201,8 +201,7 @@ function validateDivisor(ref: ResourceFieldSelector, isHugePages: boolean, path:
     return;
   }
   const what = kind === 'ephemeral-storage' ? 'local ephemeral storage' : kind;
-  const isSize = isHugePages || resourceFieldPaths.includes(ref.resource);
-  if (isSize && !sizeDivisors.includes(divisor)) {
+  if (!sizeDivisors.includes(divisor)) {
     const detail = `only divisor's values ${sizeDivisors.join(', ')} are supported with the ${what} resource`;
     errors.push(invalid(`${path}.divisor`, ref.resource, detail));
   }

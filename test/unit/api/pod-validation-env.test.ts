@@ -71,6 +71,11 @@ t.test('resources of a container', async (t) => {
     ['thousandths of a CPU', resource({ resource: 'limits.cpu', divisor: '1m' })],
     ['no resource', resource({ resource: '' }), [`FieldValueRequired ${r}.resource`]],
     ['an unknown resource', resource({ resource: 'limits.gpu' }), [`FieldValueNotSupported ${r}.resource`]],
+    [
+      'a divisor of something unknown',
+      resource({ resource: 'cpu', divisor: '2' }),
+      [`FieldValueNotSupported ${r}.resource`],
+    ],
     ['a divisor of CPUs', resource({ resource: 'limits.cpu', divisor: '2' }), [`FieldValueInvalid ${r}.divisor`]],
     ['a divisor of bytes', resource({ resource: 'limits.memory', divisor: '1m' }), [`FieldValueInvalid ${r}.divisor`]],
     [
@@ -113,16 +118,24 @@ t.test('config maps, secrets and files', async (t) => {
       from({ fileKeyRef: { ...file, path: '../b' } }, { volumes }),
       [`FieldValueInvalid ${v}.fileKeyRef.path`],
     ],
+    ['a file with dots in front', from({ fileKeyRef: { ...file, path: '..b' } }, { volumes })],
+    ['a file from the root of the volume', from({ fileKeyRef: { ...file, path: '/a/b' } }, { volumes })],
+    [
+      'no volume',
+      from({ fileKeyRef: { ...file, volumeName: '' } }, { volumes }),
+      [`FieldValueRequired ${v}.fileKeyRef.volumeName`, `FieldValueNotFound ${v}.fileKeyRef.volumeName`],
+    ],
     ['no path', from({ fileKeyRef: { ...file, path: '' } }, { volumes }), [`FieldValueRequired ${v}.fileKeyRef.path`]],
     [
       'no variable',
       from({ fileKeyRef: { ...file, key: '' } }, { volumes }),
       [`FieldValueRequired ${v}.fileKeyRef.key`],
     ],
+    ['a long variable', from({ fileKeyRef: { ...file, key: 'K'.repeat(129) } }, { volumes })],
     [
-      'a long variable',
-      from({ fileKeyRef: { ...file, key: 'K'.repeat(129) } }, { volumes }),
-      [`FieldValueTooLong ${v}.fileKeyRef.key`],
+      'a variable with an equals sign',
+      from({ fileKeyRef: { ...file, key: 'A=B' } }, { volumes }),
+      [`FieldValueInvalid ${v}.fileKeyRef.key`],
     ],
   ]);
 });

@@ -1,5 +1,7 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
-import { envFileValue } from '../../../src/volumes/env-file.ts';
+import { envFileValue, readEnvFile } from '../../../src/volumes/env-file.ts';
 
 const text = `# settings
 A='one'
@@ -42,3 +44,16 @@ for (const [file, message] of wrong) {
     t.throws(() => envFileValue(file, 'A'), { message });
   });
 }
+
+t.test('a path is one below the volume, however it is written', async (t) => {
+  const volume = t.testdir();
+  mkdirSync(join(volume, 'dir'));
+  writeFileSync(join(volume, 'dir', '..env'), text);
+  for (const path of ['dir/..env', '/dir/..env', '//dir/./..env', './dir//..env']) {
+    t.equal(await readEnvFile(volume, path), text, path);
+  }
+  t.equal(await readEnvFile(volume, '/etc/passwd'), undefined, 'nothing of the host');
+  for (const path of ['/', '.', 'dir', 'dir/../dir/..env']) {
+    await t.rejects(readEnvFile(volume, path), { name: 'UnsafePathError' }, path);
+  }
+});
