@@ -92,8 +92,8 @@ export const attachedVolumeRules: Partial<Record<VolumeSourceName, SourceRule>> 
   csi: ({ csi }, path, errors) => {
     const driver = csi?.driver ?? '';
     if (driver === '') errors.push(required(`${path}.driver`));
+    else addProblems(errors, `${path}.driver`, driver, checkDnsSubdomain(driver.toLowerCase()));
     if (isLongerThan(driver, 63)) errors.push(tooLong(`${path}.driver`, 63));
-    addProblems(errors, `${path}.driver`, driver, checkDnsSubdomain(driver.toLowerCase()));
     if (!csi?.nodePublishSecretRef) return;
     const name = csi.nodePublishSecretRef.name ?? '';
     if (name === '') errors.push(required(`${path}.nodePublishSecretRef.name`));

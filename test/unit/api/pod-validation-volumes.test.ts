@@ -214,6 +214,7 @@ t.test('volumes from elsewhere need to be told where', async (t) => {
       'FieldValueRequired scaleIO.gateway',
     ),
     source('csi', { driver: 'Example.com', nodePublishSecretRef: { name: 's' } }),
+    source('csi', {}, 'FieldValueRequired csi.driver'),
     source('csi', { driver: 'a_b' }, 'FieldValueInvalid csi.driver'),
     source('csi', { driver: 'a'.repeat(64) }, 'FieldValueTooLong csi.driver'),
     source('csi', { driver: 'a', nodePublishSecretRef: {} }, 'FieldValueRequired csi.nodePublishSecretRef.name'),
