@@ -102,7 +102,7 @@ function validateSpec(pod: Pod, options: PodValidationOptions, path: string, err
   validateInitContainers(context, `${path}.initContainers`, errors);
   validateEphemeralContainers(context, `${path}.ephemeralContainers`, errors);
   validateEnvFiles(spec, path, errors);
-  validatePodResources(spec, `${path}.resources`, errors);
+  validatePodResources(spec, context.podClaims, `${path}.resources`, errors);
   validateChoice(spec.restartPolicy, ['Always', 'OnFailure', 'Never'], `${path}.restartPolicy`, errors);
   const dnsPolicies = ['ClusterFirstWithHostNet', 'ClusterFirst', 'Default', 'None'];
   validateChoice(spec.dnsPolicy, dnsPolicies, `${path}.dnsPolicy`, errors);

@@ -2,7 +2,7 @@ import { duplicate, type ErrorSink, forbidden, invalid, notFound, notSupported, 
 import { checkDnsLabel, checkQualifiedName } from '../formats.ts';
 import { addProblems, negativeMessage } from '../meta-validation.ts';
 import type { PodSpec, ResourceClaim, ResourceRequirements } from '../pod.ts';
-import { aggregateContainerRequests, isPodLevelResource } from '../pod-resources.ts';
+import { aggregateContainerLimits, aggregateContainerRequests, isPodLevelResource } from '../pod-resources.ts';
 import { compareQuantity, parseQuantity, quantityBytes, quantityProblem } from '../quantity.ts';
 
 /** Requests and limits, of containers and of the pod as a whole. */
@@ -59,19 +59,31 @@ export function validateContainerResources(
   if (resources) validateRequirements(resources, containerResourceName, podClaims, path, errors);
 }
 
-/** Pod-level resources: they hold the containers' requests, and no container's limit exceeds them. */
-export function validatePodResources(spec: PodSpec, path: string, errors: ErrorSink): void {
+/**
+ * Pod-level resources: as far as they are set, they hold the containers' requests and huge pages, and no container's
+ * limit exceeds them.
+ */
+export function validatePodResources(
+  spec: PodSpec,
+  podClaims: ReadonlySet<string>,
+  path: string,
+  errors: ErrorSink,
+): void {
   const resources = spec.resources;
   if (!resources) return;
   if (spec.os?.name === 'windows') return void errors.push(forbidden(path, 'may not be set for a windows pod'));
-  if (resources.claims) errors.push(forbidden(`${path}.claims`, 'claims cannot be set for Resources at pod-level'));
-  validateRequirements(resources, podResourceName, new Set(), path, errors);
+  if (resources.claims) errors.push(forbidden(`${path}.claims`, 'claims may not be set for Resources at pod-level'));
+  validateRequirements(resources, podResourceName, podClaims, path, errors);
 
-  for (const [name, value] of aggregateContainerRequests(spec)) {
-    const ofPod = resources.requests?.[name] ?? '0';
-    if (compareQuantity(value, ofPod) > 0) {
-      const detail = `must be greater than or equal to aggregate container requests of ${value}`;
-      errors.push(invalid(`${path}.requests[${name}]`, ofPod, detail));
+  const hugePages = [...aggregateContainerLimits(spec)].filter(([name]) => isHugePages(name));
+  const sums = { requests: aggregateContainerRequests(spec), limits: hugePages };
+  for (const field of ['requests', 'limits'] as const) {
+    for (const [name, value] of sums[field]) {
+      const ofPod = resources[field]?.[name];
+      if (ofPod !== undefined && compareQuantity(value, ofPod) > 0) {
+        const detail = `must be greater than or equal to aggregate container ${field} of ${value}`;
+        errors.push(invalid(`${path}.${field}[${name}]`, ofPod, detail));
+      }
     }
   }
   for (const [index, container] of spec.containers.entries()) {

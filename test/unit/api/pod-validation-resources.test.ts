@@ -70,6 +70,7 @@ t.test('huge pages', async (t) => {
 });
 
 t.test('resources of the whole pod', async (t) => {
+  const pages = 'hugepages-2Mi';
   const whole = (podLevel: object, container: object = {}): Manifest => ({
     spec: { resources: podLevel },
     container: { resources: container },
@@ -91,15 +92,44 @@ t.test('resources of the whole pod', async (t) => {
       whole({ requests: { cpu: '1' } }, { requests: { cpu: '2' } }),
       ['FieldValueInvalid spec.resources.requests[cpu]'],
     ],
+    ['nothing', whole({}, { requests: { cpu: '1' } })],
+    [
+      'one resource, and others of containers',
+      whole({ requests: { cpu: '1' } }, { requests: { memory: '1Gi', 'ephemeral-storage': '1Gi' } }),
+    ],
+    [
+      'fewer huge pages than the containers have together',
+      {
+        spec: {
+          resources: { limits: { cpu: '1', [pages]: '2Mi' } },
+          containers: ['a', 'b'].map((name) => ({
+            name,
+            image: 'busybox',
+            resources: { limits: { memory: '1Gi', [pages]: '2Mi' } },
+          })),
+        },
+      },
+      [`FieldValueInvalid spec.resources.limits[${pages}]`, `FieldValueInvalid spec.resources.requests[${pages}]`],
+    ],
     [
       'a limit below that of a container',
       whole({ limits: { cpu: '1' } }, { limits: { cpu: '2' }, requests: { cpu: '1' } }),
       ['FieldValueInvalid spec.resources.containers[0][cpu].limits'],
     ],
     [
-      'claims',
+      'claims that the pod lacks',
       whole({ limits: { cpu: '1' }, claims: [{ name: 'x' }] }),
       ['FieldValueForbidden spec.resources.claims', 'FieldValueNotFound spec.resources.claims[0]'],
+    ],
+    [
+      'claims of the pod',
+      {
+        spec: {
+          resources: { limits: { cpu: '1' }, claims: [{ name: 'x' }] },
+          resourceClaims: [{ name: 'x', resourceClaimName: 'y' }],
+        },
+      },
+      ['FieldValueForbidden spec.resources.claims'],
     ],
     [
       'on Windows',
