@@ -38,7 +38,7 @@ export function validatePodResize(next: Pod, current: Pod, options: PodValidatio
   for (const error of validateObjectMetaUpdate(next.metadata, current.metadata)) errors.push(error);
   validatePod(next, options, errors);
   if (qosClass(next) !== qosClass(current)) {
-    errors.push(invalid('metadata', qosClass(next), 'Pod QOS Class may not change as a result of resizing'));
+    errors.push(invalid('spec', qosClass(next), 'Pod QOS Class may not change as a result of resizing'));
   }
   if (!isSame(next.spec.resources, current.spec.resources)) {
     errors.push(forbidden('spec.resources', 'not supported by mini-kubelet yet: only resources of containers change'));

@@ -49,8 +49,8 @@ function validateHostnameOverride(spec: PodSpec, path: string, errors: ErrorSink
   const at = `${path}.hostnameOverride`;
   addProblems(errors, at, name, checkDnsSubdomain(name));
   if (isLongerThan(name, maxHostnameBytes)) errors.push(tooLong(at, maxHostnameBytes));
-  if (spec.hostNetwork) errors.push(forbidden(at, 'may not be specified when `hostNetwork` is true'));
-  if (spec.setHostnameAsFQDN) errors.push(forbidden(at, 'may not be specified when `setHostnameAsFQDN` is true'));
+  if (spec.hostNetwork) errors.push(forbidden(at, 'may not be specified when hostNetwork is true'));
+  if (spec.setHostnameAsFQDN) errors.push(forbidden(at, 'may not be specified when setHostnameAsFQDN is true'));
 }
 
 function validateDnsConfig(spec: PodSpec, path: string, errors: ErrorSink): void {

@@ -127,7 +127,7 @@ t.test('what may be changed by pods/resize', async (t) => {
   ]);
   const equal = { cpu: '100m', memory: '32Mi' };
   t.same(problems(set({ requests: equal, limits: equal })).problems, [
-    'metadata: Invalid value: "Guaranteed": Pod QOS Class may not change as a result of resizing',
+    'spec: Invalid value: "Guaranteed": Pod QOS Class may not change as a result of resizing',
   ]);
   t.match(
     problems(set({ ...small, limits: { memory: '32Mi', 'hugepages-2Mi': '2Mi' } })).problems?.at(-1),
