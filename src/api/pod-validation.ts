@@ -23,6 +23,7 @@ import {
   validateEphemeralContainers,
   validateImageSpace,
   validateInitContainers,
+  validateNewInitContainers,
 } from './pod-validation/containers.ts';
 import { validateFileKeyVolumes } from './pod-validation/env.ts';
 import { validateNetwork } from './pod-validation/network.ts';
@@ -51,6 +52,7 @@ export function validatePodCreate(pod: Pod, options: PodValidationOptions): Fiel
   const errors = new FieldErrors();
   validatePod(pod, options, errors);
   const { spec } = pod;
+  validateNewInitContainers(spec, 'spec.initContainers', errors);
   if (spec.ephemeralContainers) errors.push(forbidden('spec.ephemeralContainers', 'cannot be set on create'));
   if (spec.nodeName && spec.schedulingGates) {
     errors.push(forbidden('spec.nodeName', 'cannot be set until all schedulingGates have been cleared'));

@@ -32,6 +32,7 @@ export interface ContainerContext {
 const maxRestartRules = 20;
 const maxExitCodes = 255;
 const containerRestartPolicies = ['Always', 'Never', 'OnFailure'];
+const policyForRules = 'must specify restartPolicy when restart rules are used';
 
 /** Fields that a debugging container may not have: nothing of the pod should depend on it. */
 const notForEphemeral = [
@@ -67,7 +68,10 @@ export function validateInitContainers(context: ContainerContext, path: string, 
   for (const [index, container] of initContainers.entries()) {
     const at = `${path}[${index}]`;
     validateContainer(container, context, at, errors);
-    validateRestartPolicy(container, at, errors);
+    if (container.restartPolicy !== undefined) validateRestartPolicy(container, at, errors);
+    else if ((container.restartPolicyRules ?? []).length > 0) {
+      errors.push(required(`${at}.restartPolicy`, policyForRules));
+    }
     if (names.has(container.name)) errors.push(duplicate(`${at}.name`, container.name));
     else if (container.name !== '') names.add(container.name);
     // Init containers run one by one: their host ports can only be in their own way.
@@ -80,6 +84,22 @@ export function validateInitContainers(context: ContainerContext, path: string, 
       if (container[field] !== undefined) {
         errors.push(forbidden(`${at}.${field}`, 'may not be set for init containers without restartPolicy=Always'));
       }
+    }
+  }
+}
+
+/**
+ * A container that runs to its end is never resized. Only asked of new pods: Kubernetes took the policy before 1.36,
+ * and it cannot change later.
+ */
+export function validateNewInitContainers(spec: PodSpec, path: string, errors: ErrorSink): void {
+  for (const [index, { restartPolicy, resizePolicy = [] }] of (spec.initContainers ?? []).entries()) {
+    if (restartPolicy === 'Always') continue;
+    for (const [policyIndex, policy] of resizePolicy.entries()) {
+      if (policy.restartPolicy !== 'RestartContainer') continue;
+      const at = `${path}[${index}].resizePolicy[${policyIndex}].restartPolicy`;
+      const detail = "must not be set to 'RestartContainer' for non-sidecar initContainers";
+      errors.push(invalid(at, policy.restartPolicy, detail));
     }
   }
 }
@@ -167,7 +187,7 @@ function validateResizePolicy(
     validateChoice(policy.resourceName, ['cpu', 'memory'], path, errors);
     validateChoice(policy.restartPolicy, ['NotRequired', 'RestartContainer'], path, errors);
     if (podRestartPolicy === 'Never' && policy.restartPolicy !== 'NotRequired') {
-      errors.push(invalid(path, policy.restartPolicy, "must be 'NotRequired' when `restartPolicy` is 'Never'"));
+      errors.push(invalid(path, policy.restartPolicy, "must be 'NotRequired' when pod `restartPolicy` is 'Never'"));
     }
   }
 }
@@ -176,9 +196,7 @@ function validateResizePolicy(
 function validateRestartPolicy(container: Container, path: string, errors: ErrorSink): void {
   const { restartPolicy, restartPolicyRules = [] } = container;
   if (restartPolicy === undefined) {
-    if (restartPolicyRules.length > 0) {
-      errors.push(required(`${path}.restartPolicy`, 'must specify restartPolicy when restart rules are used'));
-    }
+    if (restartPolicyRules.length > 0) errors.push(required(`${path}.restartPolicy`, policyForRules));
   } else if (!containerRestartPolicies.includes(restartPolicy)) {
     errors.push(notSupported(`${path}.restartPolicy`, restartPolicy, containerRestartPolicies));
   }

@@ -40,6 +40,8 @@ t.test('what may change', async (t) => {
     { ...tolerations[0], tolerationSeconds: 9 },
     { key: 'b', operator: 'Exists' },
   ];
+  const resizePolicy = [{ resourceName: 'cpu', restartPolicy: 'RestartContainer' }];
+  const restarted = { name: 'i', image: 'x', resizePolicy };
   const cases: [what: string, before: Manifest, after: Manifest][] = [
     ['nothing', {}, {}],
     ['the image', {}, { container: { image: 'other:1' } }],
@@ -51,6 +53,11 @@ t.test('what may change', async (t) => {
       'a negative grace period that becomes 1',
       { spec: { terminationGracePeriodSeconds: -1 } },
       { spec: { terminationGracePeriodSeconds: 1 } },
+    ],
+    [
+      'a label beside what is refused only in new pods',
+      { spec: { initContainers: [restarted] } },
+      { spec: { initContainers: [restarted] }, metadata: { labels: { a: 'b' } } },
     ],
     ['empty lists are no lists', { spec: { hostAliases: [] } }, {}],
     [

@@ -168,6 +168,20 @@ t.test('restart policies of containers', async (t) => {
       { container: { restartPolicyRules: [rule] } },
       [`FieldValueRequired ${c}.restartPolicy`],
     ],
+    [
+      'bad rules without a policy',
+      { container: { restartPolicyRules: [{}] } },
+      [
+        `FieldValueRequired ${c}.restartPolicy`,
+        `FieldValueNotSupported ${r}[0].action`,
+        `FieldValueRequired ${r}[0].exitCodes`,
+      ],
+    ],
+    [
+      'bad rules of an init container without a policy',
+      { spec: { initContainers: [{ name: 'i', image: 'x', restartPolicyRules: [{}] }] } },
+      ['FieldValueRequired spec.initContainers[0].restartPolicy'],
+    ],
     ['20 rules', rules(new Array(20).fill(rule))],
     ['21 rules', rules(new Array(21).fill(rule)), [`FieldValueTooMany ${r}`]],
     ['an action', rules([{ ...rule, action: 'x' }]), [`FieldValueNotSupported ${r}[0].action`]],
@@ -187,6 +201,7 @@ t.test('restart policies of containers', async (t) => {
 
 t.test('what happens when resources change', async (t) => {
   const resize = (policies: unknown[], spec = {}): Manifest => ({ container: { resizePolicy: policies }, spec });
+  const init = (fields: object): Manifest => ({ spec: { initContainers: [{ name: 'i', image: 'x', ...fields }] } });
   const cpu = { resourceName: 'cpu', restartPolicy: 'RestartContainer' };
   const p = `${c}.resizePolicy`;
   checkVerdicts(t, [
@@ -195,6 +210,18 @@ t.test('what happens when resources change', async (t) => {
     ['another resource', resize([{ ...cpu, resourceName: 'storage' }]), [`FieldValueNotSupported ${p}`]],
     ['another policy', resize([{ ...cpu, restartPolicy: 'x' }]), [`FieldValueNotSupported ${p}`]],
     ['no policy', resize([{ ...cpu, restartPolicy: '' }]), [`FieldValueRequired ${p}`]],
+    ['a sidecar', init({ restartPolicy: 'Always', resizePolicy: [cpu] })],
+    ['an init container', init({ resizePolicy: [{ ...cpu, restartPolicy: 'NotRequired' }] })],
+    [
+      'a restart of an init container',
+      init({
+        resizePolicy: [
+          { ...cpu, restartPolicy: 'NotRequired' },
+          { ...cpu, resourceName: 'memory' },
+        ],
+      }),
+      ['FieldValueInvalid spec.initContainers[0].resizePolicy[1].restartPolicy'],
+    ],
     ['a restart where there is none', resize([cpu], { restartPolicy: 'Never' }), [`FieldValueInvalid ${p}`]],
   ]);
 });
