@@ -4,30 +4,23 @@ import { dirname, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { KindDefinition } from '../api/kind.ts';
 import type { KubeObject } from '../api/meta.ts';
-import { alreadyExists, conflict, expired, internalError, notFound } from '../api/status-error.ts';
+import { alreadyExists, conflict, expired, notFound } from '../api/status-error.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Logger } from '../util/log.ts';
 import type { HistoryLimits } from './change-history.ts';
-import { isSqliteError, ObjectDatabase, type ObjectRow } from './database.ts';
+import { ObjectDatabase, type ObjectRow } from './database.ts';
+import { DiskWriter, type WriteOptions } from './disk-writer.ts';
 import { StoreUnreadableError } from './errors.ts';
 import { KindCache, type ObjectEvent } from './kind-cache.ts';
 import { Reserve } from './reserve.ts';
 import { parseResourceVersion } from './resource-version.ts';
 import { isSealed, openSecretBox, SealError, type SealPlace, type SecretBox } from './secret-box.ts';
 import { secretKeysFile } from './secret-keys.ts';
-import { insufficientStorage, tooLargeResourceVersion } from './statuses.ts';
+import { tooLargeResourceVersion } from './statuses.ts';
 import { removalMark, resumeVersionHistory, type VersionHistory } from './version-history.ts';
-import { WalSync } from './wal-sync.ts';
-
-const sqliteFull = 13;
 
 /** More than the log can hold when it is brought over into the database, which may make that larger by as much. */
 const defaultReserveBytes = 8 * 1024 * 1024;
-
-const diskFull = 'the disk that holds the store is full: nothing was changed';
-
-/** A write that nobody waits for is on the disk at most so much later. */
-const lazySyncMs = 1_000;
 
 export interface StoreOptions {
   /** The database file; its directory exists. */
@@ -43,11 +36,6 @@ export interface StoreOptions {
   readonly maxBytes?: number;
   /** Disk space kept by for the day when the disk is full. Default 8 MiB. */
   readonly reserveBytes?: number;
-}
-
-export interface WriteOptions {
-  /** False for what can be observed again (status, events): survives the daemon's death, not a power cut. Default true. */
-  readonly durable?: boolean;
 }
 
 export interface ListFilter<T> {
@@ -75,13 +63,11 @@ export class Store {
   readonly #bootId: string;
   readonly #historyLimits: HistoryLimits;
   readonly #db: ObjectDatabase;
-  readonly #reserve: Reserve;
-  readonly #sync = new WalSync();
+  readonly #writer: DiskWriter;
   readonly #caches = new Map<string, KindCache>();
   #box: SecretBox | undefined;
   #resourceVersion = 0;
   #past: VersionHistory = { resourceVersion: 0, forgottenUpTo: () => 0 };
-  #lazySync: NodeJS.Timeout | undefined;
 
   constructor(options: StoreOptions) {
     this.#path = options.path;
@@ -89,8 +75,12 @@ export class Store {
     this.#logger = options.logger;
     this.#bootId = options.bootId ?? readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
     this.#historyLimits = options.history ?? { maxChanges: 5_000, maxLength: 3 * 1024 * 1024 };
-    this.#reserve = new Reserve(`${options.path}.reserve`, options.reserveBytes ?? defaultReserveBytes);
     this.#db = new ObjectDatabase(options.path, options.maxBytes ?? 2 ** 30);
+    this.#writer = new DiskWriter({
+      db: this.#db,
+      reserve: new Reserve(`${options.path}.reserve`, options.reserveBytes ?? defaultReserveBytes),
+      logger: options.logger,
+    });
   }
 
   /** @throws StoreLockedError, StoreUnreadableError: the daemon must not start then. */
@@ -105,8 +95,7 @@ export class Store {
   }
 
   close(): void {
-    clearTimeout(this.#lazySync);
-    this.#sync.stop();
+    this.#writer.stop();
     this.#db.close();
   }
 
@@ -117,16 +106,12 @@ export class Store {
 
   /** Why writes are refused (the disk failed), or undefined while all is well. */
   get failure(): Error | undefined {
-    return this.#sync.failure;
+    return this.#writer.failure;
   }
 
   /** Resolves when everything written so far would survive a power cut. @throws StatusError when the disk fails. */
-  async flushed(): Promise<void> {
-    try {
-      await this.#sync.flushed();
-    } catch (error) {
-      throw this.#failed(error);
-    }
+  flushed(): Promise<void> {
+    return this.#writer.flushed();
   }
 
   /**
@@ -137,8 +122,7 @@ export class Store {
   create<T extends KubeObject>(kind: KindDefinition<T>, object: T, options: WriteOptions = {}): T {
     const { namespace = '', name = '' } = object.metadata;
     if (this.#cache(kindName(kind)).get(keyOf(namespace, name))) throw alreadyExists(kind, name);
-    // What is kept by is for ending things, not for beginning them.
-    if (!this.#hasReserve()) throw insufficientStorage(diskFull);
+    this.#writer.requireReserve();
     return this.#put(kind, object, options);
   }
 
@@ -224,7 +208,7 @@ export class Store {
     if (!current) throw notFound(kind, name);
     checkPreconditions(kind, current, preconditions);
     const resourceVersion = this.#resourceVersion + 1;
-    this.#write(options, false, () =>
+    this.#writer.write(options, false, () =>
       this.#db.remove(
         { kind: kindName(kind), namespace: namespace ?? '', name },
         removalMark(kindName(kind), resourceVersion),
@@ -278,8 +262,7 @@ export class Store {
     this.#box = box;
     this.#past = resumeVersionHistory(this.#db, rows, this.#bootId);
     this.#resourceVersion = this.#past.resourceVersion;
-    this.#sync.start(this.#db.openLog());
-    if (!this.#reserve.take()) this.#logger.warn('the disk that holds the store is full: nothing new can be stored');
+    this.#writer.start();
     for (const row of rows) {
       try {
         const body = isSealed(row.body) ? box.open(row.body, row) : row.body;
@@ -320,7 +303,7 @@ export class Store {
     const resourceVersion = this.#resourceVersion + 1;
     const body = bodyOf(object, String(resourceVersion));
     const place = { kind: kindName(kind), namespace, name };
-    this.#write(options, isNew, () =>
+    this.#writer.write(options, isNew, () =>
       this.#db.put({ ...place, uid, resourceVersion, body: kind.isSecret ? this.#seal(body, place) : body }),
     );
     this.#resourceVersion = resourceVersion;
@@ -331,60 +314,6 @@ export class Store {
     if (!this.#box) throw new Error('the store is not open');
     return this.#box.seal(body, place);
   }
-
-  /** Memory changes only after this has returned, so a failed write leaves no trace in either place. */
-  #write(options: WriteOptions, isNew: boolean, transaction: () => void): void {
-    if (this.failure) throw this.#failed(this.failure);
-    try {
-      if (isNew) transaction();
-      else this.#writeEvenIfFull(transaction);
-    } catch (error) {
-      throw this.#failed(error);
-    }
-    this.#sync.noteWritten();
-    if (options.durable === false) this.#syncLater();
-    else this.#syncNow();
-  }
-
-  #hasReserve(): boolean {
-    if (this.#reserve.take()) return true;
-    this.#db.shrinkLog();
-    return this.#reserve.take();
-  }
-
-  /** Ending things goes on when the disk is full: with the space kept by, and that of the log. */
-  #writeEvenIfFull(transaction: () => void): void {
-    try {
-      transaction();
-    } catch (error) {
-      if (!isFull(error)) throw error;
-      this.#reserve.giveBack();
-      this.#db.shrinkLog();
-      transaction();
-    }
-  }
-
-  #syncNow(): void {
-    clearTimeout(this.#lazySync);
-    this.#lazySync = undefined;
-    // Whoever must know waits for `flushed` himself; the failure stays visible in `failure` and stops every write.
-    this.#sync.flushed().catch((error) => this.#logger.fatal({ err: error }, 'the store could not be brought to disk'));
-  }
-
-  #syncLater(): void {
-    this.#lazySync ??= setTimeout(() => this.#syncNow(), lazySyncMs).unref();
-  }
-
-  #failed(error: unknown): unknown {
-    this.#logger.error({ err: error }, 'the store could not be written');
-    if (isFull(error)) return insufficientStorage(diskFull);
-    return internalError(`the store could not be written: ${error instanceof Error ? error.message : error}`);
-  }
-}
-
-function isFull(error: unknown): boolean {
-  // The low byte is the kind of error, the rest says more.
-  return isSqliteError(error) && (error.errcode & 0xff) === sqliteFull;
 }
 
 function kindName(kind: { readonly group: string; readonly plural: string }): string {
