@@ -88,13 +88,15 @@ function validateTolerationsText(text: string, path: string, errors: ErrorSink):
   } catch {
     // Not JSON: refused below with the same words.
   }
+  if (parsed === null) return;
   const isList = Array.isArray(parsed) && parsed.every((item) => typeof item === 'object' && item !== null);
   if (!isList) return void errors.push(invalid(path, tolerationsAnnotation, 'must be a JSON list of tolerations'));
   validateTolerations(parsed as Toleration[], `${path}.${tolerationsAnnotation}`, errors);
 }
 
+/** A number of 32 bits; behind a minus, and only there, Kubernetes takes leading zeros. */
 function isDeletionCost(value: string): boolean {
-  if (!/^(0|-?[1-9]\d{0,9})$/.test(value)) return false;
+  if (!/^(0|[1-9]\d*|-\d+)$/.test(value)) return false;
   const cost = Number(value);
   return cost >= -(2 ** 31) && cost < 2 ** 31;
 }
