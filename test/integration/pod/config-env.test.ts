@@ -166,6 +166,7 @@ t.test('variables from a file that an init container writes', async (t) => {
     daemon.createPod(podManifest(name, [{ name: 'a', command: tell, env }], { initContainers, volumes: [volume] }));
   await start('env-file', [
     fromFile('A', 'dir/env'),
+    { ...fromFile('A', '/dir/./env'), name: 'ALSO' },
     { name: 'USED', value: '<$(A)>' },
     fromFile('C', 'dir/env', true),
     fromFile('D', 'nowhere', true),
@@ -185,6 +186,6 @@ t.test('variables from a file that an init container writes', async (t) => {
     t.match(statusOf(pod, 'a').state?.waiting?.message, message);
   }
   const seen = await environmentOf('env-file');
-  t.match(seen, { A: 'one', USED: '<one>' });
+  t.match(seen, { A: 'one', ALSO: 'one', USED: '<one>' });
   t.notOk('C' in seen || 'D' in seen, 'what is optional and missing is not set');
 });
