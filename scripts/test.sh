@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # Installs what is missing on a Debian 12 or 13 and runs every test. The last line says how many passed and failed.
 #
-# usage: sudo scripts/test.sh [--all|check|unit|1.6|1.7|2.1|bookworm|trixie]...
+# usage: sudo scripts/test.sh [--all|check|unit|1.6|1.7|2.1|service|bookworm|trixie]...
 # Without arguments: check (generated code, lint, types, build), unit, and the integration tests on containerd 1.6 and 2.1.
+# service: the tests of pods with daemons that have no more rights than the service has, under a systemd of their own where
+# none runs.
 # --all: these, and the tests in a virtual machine with Debian bookworm, which scripts/vm.sh makes. Without KVM that one is
 # emulated, which is slow.
 set -Eeuo pipefail
@@ -36,8 +38,8 @@ generated_code_is_current() {
   diff -r src/runtime/generated "$results/generated"
 }
 
-# run_tap NAME FILE...: runs test files with tap and adds up its assertions. A run that ends without tap's own totals,
-# or that fails without a failed assertion, is a failure too.
+# run_tap NAME FILE...: runs test files with tap, by the program $within if it is set, and adds up its assertions. A run
+# that ends without tap's own totals, or that fails without a failed assertion, is a failure too.
 run_tap() {
   local name=$1 output=$results/output.tap code totals run_passed run_failed
   shift
@@ -48,8 +50,8 @@ run_tap() {
   fi
   step "$name: $# files"
   code=0
-  npx --no-install tap --reporter=tap --jobs="$jobs" --timeout="${timeout:-300}" "$@" 2>&1 | tee "$output" |
-    awk -f scripts/lib/tap-progress.awk >&2 || code=${PIPESTATUS[0]}
+  "${within:-env}" npx --no-install tap --reporter=tap --jobs="$jobs" --timeout="${timeout:-300}" "$@" 2>&1 |
+    tee "$output" | awk -f scripts/lib/tap-progress.awk >&2 || code=${PIPESTATUS[0]}
   totals=$(grep -aE '^# \{ total: [0-9]+' "$output" | tail -n 1) || totals=
   run_passed=$(total pass "$totals")
   run_failed=$(total fail "$totals")
@@ -94,11 +96,26 @@ integration() {
     mapfile -t files < <(test_files test/integration | xargs grep -lE 'support/(containerd|daemon)\.ts' |
       xargs grep -L '^// Any runtime will do\.')
   fi
+  tap_on "$1" "integration on containerd $1" "${files[@]}"
+}
+
+# as_service: all tests of pods, whose daemons have no more rights than the service.
+as_service() {
+  local files
+  mapfile -t files < <(test_files test/integration/pod)
+  MINI_KUBELET_TEST_AS_SERVICE=yes within=scripts/with-systemd.sh \
+    tap_on 1.6 "pods by a daemon with the rights of the service" "${files[@]}"
+}
+
+# tap_on LINE NAME FILE...: runs integration tests on that line of containerd.
+tap_on() {
+  local line=$1
+  shift
   # Most of their time is waiting, for back-offs and grace periods.
   jobs=${MINI_KUBELET_TEST_JOBS:-$(($(nproc) * 2))}
   # The longest waits are bounds against hanging; a machine that does other work needs more than a quiet one.
   MINI_KUBELET_TEST_PATIENCE=${MINI_KUBELET_TEST_PATIENCE:-3} \
-    MINI_KUBELET_TEST_LAUNCHER=$root/dist/mini-kubelet MINI_KUBELET_TEST_CONTAINERD=$1 run_tap "integration on containerd $1" "${files[@]}"
+    MINI_KUBELET_TEST_LAUNCHER=$root/dist/mini-kubelet MINI_KUBELET_TEST_CONTAINERD=$line run_tap "$@"
 }
 
 # virtual_machine CODENAME: the tests in a machine of its own, which is thrown away afterwards.
@@ -113,17 +130,18 @@ virtual_machine() {
 
 wanted=("$@")
 [ $# -gt 0 ] || wanted=(check unit 1.6 2.1)
-[ "${1:-}" != --all ] || wanted=(check unit 1.6 2.1 bookworm)
-first_line=
+[ "${1:-}" != --all ] || wanted=(check unit 1.6 2.1 service bookworm)
+first_line='' integrates=''
 for what in "${wanted[@]}"; do
   case $what in
     check | unit | bookworm | trixie) ;;
-    1.6 | 1.7 | 2.1) first_line=${first_line:-$what} ;;
-    *) fail "unknown part: $what" "usage: $0 [--all|check|unit|1.6|1.7|2.1|bookworm|trixie]..." ;;
+    1.6 | 1.7 | 2.1) first_line=${first_line:-$what} integrates=yes ;;
+    service) integrates=yes ;;
+    *) fail "unknown part: $what" "usage: $0 [--all|check|unit|1.6|1.7|2.1|service|bookworm|trixie]..." ;;
   esac
 done
 
-if [ -n "$first_line" ]; then
+if [ -n "$integrates" ]; then
   require_root
   require_debian
   install_programs
@@ -147,11 +165,12 @@ for what in "${wanted[@]}"; do
       jobs=$(nproc)
       run_tap "unit" "${files[@]}"
       ;;
+    service) as_service ;;
     bookworm | trixie) virtual_machine "$what" ;;
     *) integration "$what" ;;
   esac
 done
-if [ -n "$first_line" ]; then
+if [ -n "$integrates" ]; then
   check "nothing is left behind" node test/integration/support/sweep.ts
 fi
 

@@ -10,7 +10,8 @@ export class EnvFileError extends Error {}
 /**
  * Reads a file of variables in a volume that containers write to: through no link, and nothing but a regular file.
  *
- * @param path below the volume; a slash at the beginning, doubled ones and `.` say nothing. @returns undefined when there is no such file. @throws EnvFileError, UnsafePathError
+ * @param path below the volume; a slash at the beginning, doubled ones and `.` say nothing.
+ * @returns undefined when there is no such file. @throws EnvFileError, UnsafePathError
  */
 export async function readEnvFile(volumePath: string, path: string): Promise<string | undefined> {
   let file: FileHandle;

@@ -136,7 +136,8 @@ export class DaemonFixture {
       env: {
         PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
         ...compiledCode,
-        ...this.#options.env,
+        // What runs it as a service has its own, such as the bus that systemd is on.
+        ...(runsAsService ? {} : this.#options.env),
       },
     });
     this.#process = child;
