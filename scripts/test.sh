@@ -1,10 +1,8 @@
 #!/usr/bin/env bash
 # Installs what is missing on a Debian 12 or 13 and runs every test. The last line says how many passed and failed.
 #
-# usage: sudo scripts/test.sh [--all|check|unit|1.6|1.7|2.1|service|bookworm|trixie]...
+# usage: sudo scripts/test.sh [--all|check|unit|1.6|1.7|2.1|bookworm|trixie]...
 # Without arguments: check (generated code, lint, types, build), unit, and the integration tests on containerd 1.6 and 2.1.
-# service: the tests of pods with daemons that have no more rights than the service has, under a systemd of their own where
-# none runs.
 # --all: these, and the tests in a virtual machine with Debian bookworm, which scripts/vm.sh makes. Without KVM that one is
 # emulated, which is slow.
 set -Eeuo pipefail
@@ -88,23 +86,20 @@ install_programs() {
 test_files() { find "$1" -name '*.test.ts' | sort; }
 
 # integration LINE: all integration tests for the first containerd line; for the others those to which the runtime matters.
+# On the first line the daemons of the tests of pods have no more rights than the installed service.
 integration() {
   local files
   if [ "$1" = "$first_line" ]; then
-    mapfile -t files < <(test_files test/integration)
+    mapfile -t files < <(test_files test/integration | grep -v ^test/integration/pod/)
+    tap_on "$1" "integration on containerd $1" "${files[@]}"
+    mapfile -t files < <(test_files test/integration/pod)
+    MINI_KUBELET_TEST_AS_SERVICE=yes within=scripts/with-systemd.sh \
+      tap_on "$1" "pods with the rights of the service on containerd $1" "${files[@]}"
   else
     mapfile -t files < <(test_files test/integration | xargs grep -lE 'support/(containerd|daemon)\.ts' |
       xargs grep -L '^// Any runtime will do\.')
+    tap_on "$1" "integration on containerd $1" "${files[@]}"
   fi
-  tap_on "$1" "integration on containerd $1" "${files[@]}"
-}
-
-# as_service: all tests of pods, whose daemons have no more rights than the service.
-as_service() {
-  local files
-  mapfile -t files < <(test_files test/integration/pod)
-  MINI_KUBELET_TEST_AS_SERVICE=yes within=scripts/with-systemd.sh \
-    tap_on 1.6 "pods by a daemon with the rights of the service" "${files[@]}"
 }
 
 # tap_on LINE NAME FILE...: runs integration tests on that line of containerd.
@@ -130,18 +125,17 @@ virtual_machine() {
 
 wanted=("$@")
 [ $# -gt 0 ] || wanted=(check unit 1.6 2.1)
-[ "${1:-}" != --all ] || wanted=(check unit 1.6 2.1 service bookworm)
-first_line='' integrates=''
+[ "${1:-}" != --all ] || wanted=(check unit 1.6 2.1 bookworm)
+first_line=
 for what in "${wanted[@]}"; do
   case $what in
     check | unit | bookworm | trixie) ;;
-    1.6 | 1.7 | 2.1) first_line=${first_line:-$what} integrates=yes ;;
-    service) integrates=yes ;;
-    *) fail "unknown part: $what" "usage: $0 [--all|check|unit|1.6|1.7|2.1|service|bookworm|trixie]..." ;;
+    1.6 | 1.7 | 2.1) first_line=${first_line:-$what} ;;
+    *) fail "unknown part: $what" "usage: $0 [--all|check|unit|1.6|1.7|2.1|bookworm|trixie]..." ;;
   esac
 done
 
-if [ -n "$integrates" ]; then
+if [ -n "$first_line" ]; then
   require_root
   require_debian
   install_programs
@@ -165,12 +159,11 @@ for what in "${wanted[@]}"; do
       jobs=$(nproc)
       run_tap "unit" "${files[@]}"
       ;;
-    service) as_service ;;
     bookworm | trixie) virtual_machine "$what" ;;
     *) integration "$what" ;;
   esac
 done
-if [ -n "$integrates" ]; then
+if [ -n "$first_line" ]; then
   check "nothing is left behind" node test/integration/support/sweep.ts
 fi
 

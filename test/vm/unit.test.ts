@@ -13,7 +13,7 @@ const all = readdirSync(join(projectRoot, 'test/integration/pod'))
   .filter((name) => name.endsWith('.test.ts'))
   .map((name) => `pod/${name.replace('.test.ts', '')}`);
 
-/** An emulated processor needs hours for all of them; scripts/test.sh service runs them on the host's. */
+/** An emulated processor needs hours for all of them; scripts/test.sh has them run so on this host's. */
 const isEmulated = (await inVm('systemd-detect-virt || true')) === 'qemu';
 
 /** What the tests start beside the daemon and the runtime. */

@@ -34,7 +34,7 @@ const nodeFlags = [
 
 /** What V8 makes of the code may be kept for all daemons of a test run: their state directories are empty. */
 const { NODE_COMPILE_CACHE } = process.env;
-const compiledCode = NODE_COMPILE_CACHE === undefined ? {} : { NODE_COMPILE_CACHE };
+const compiledCode: Readonly<Record<string, string>> = NODE_COMPILE_CACHE === undefined ? {} : { NODE_COMPILE_CACHE };
 
 /** Whether daemons run with no more rights than the installed service has. */
 const runsAsService = process.env.MINI_KUBELET_TEST_AS_SERVICE !== undefined;
@@ -127,7 +127,8 @@ export class DaemonFixture {
     if (this.#process) throw new Error('the daemon is running already');
     const log = openSync(this.#logFile, 'a');
     const daemon = program('--config', this.configFile);
-    const [file, args] = runsAsService ? asService(this.root.name, daemon, this.#options.env) : daemon;
+    const env = { ...compiledCode, ...this.#options.env };
+    const [file, args] = runsAsService ? asService(this.root.name, daemon, env) : daemon;
     const child = spawn(file, args, {
       // A process group of its own: Ctrl-C at the terminal must not reach it before the fixture stops it in order.
       detached: true,
@@ -135,9 +136,8 @@ export class DaemonFixture {
       stdio: ['ignore', log, log],
       env: {
         PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
-        ...compiledCode,
-        // What runs it as a service has its own, such as the bus that systemd is on.
-        ...(runsAsService ? {} : this.#options.env),
+        // What runs it as a service looks for systemd's own bus, not for one that is meant for the daemon.
+        ...(runsAsService ? {} : env),
       },
     });
     this.#process = child;
