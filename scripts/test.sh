@@ -85,12 +85,20 @@ install_programs() {
 
 test_files() { find "$1" -name '*.test.ts' | sort; }
 
+# Of the files on standard input those first that say that they wait for long: at the end all others would wait for them.
+longest_first() {
+  local files
+  mapfile -t files
+  grep -l '^// Waits for long\.' "${files[@]}" || :
+  grep -L '^// Waits for long\.' "${files[@]}" || :
+}
+
 # integration LINE: all integration tests for the first containerd line; for the others those to which the runtime matters.
 # On the first line the daemons of the tests of pods have no more rights than the installed service.
 integration() {
   local files
   if [ "$1" = "$first_line" ]; then
-    mapfile -t files < <(test_files test/integration | grep -v ^test/integration/pod/)
+    mapfile -t files < <(test_files test/integration | grep -v ^test/integration/pod/ | longest_first)
     tap_on "$1" "integration on containerd $1" "${files[@]}"
     mapfile -t files < <(test_files test/integration/pod)
     MINI_KUBELET_TEST_AS_SERVICE=yes within=scripts/with-systemd.sh \

@@ -1,3 +1,4 @@
+// Any runtime will do.
 // What examples/ promises is true: each is sent as a user sends it.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,3 +1,4 @@
+// Any runtime will do.
 // kill -9 of the daemon at system calls that leave something behind: files, directories, mounts, child processes, and
 // the database. What was acknowledged is there after a restart, what was not is there wholly or not at all.
 import t from 'tap';

@@ -1,4 +1,5 @@
 // Any runtime will do.
+// Waits for long.
 // Connections that ask for nothing, or very slowly: the daemon gets rid of them, and everybody else is served.
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
