@@ -230,14 +230,16 @@ export class RuntimeFixture {
   }
 
   /**
-   * Shims that containerd does not know. One that is killed while it starts a shim, and comes back before that shim has
-   * told its address, takes it for dead and removes its directory: nobody can end it through containerd any more.
+   * Shims of sandboxes that CRI does not tell of: no client can have them ended. A containerd that is killed while it
+   * starts a shim, and comes back before that has told its address, takes it for dead; one that is killed while it takes
+   * a sandbox back may have forgotten that before its shim.
    */
-  forgottenShims(): number[] {
-    const tasks = join(this.#paths.state, 'io.containerd.runtime.v2.task/k8s.io');
+  async forgottenShims(): Promise<number[]> {
+    const { items } = await this.cri.call('ListPodSandbox', {});
+    const known = new Set(items.map(({ id }) => id));
     return pidsByCommandLine(`-address ${this.socketPath}`).filter((pid) => {
       const id = / -id (\S+)/.exec(commandLine(pid))?.[1];
-      return id !== undefined && !existsSync(join(tasks, id));
+      return id !== undefined && !known.has(id);
     });
   }
 
