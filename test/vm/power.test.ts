@@ -1,6 +1,5 @@
 import t, { type Test } from 'tap';
 import { podManifest } from '../integration/support/pods.ts';
-import { waitFor } from '../integration/support/wait.ts';
 import { leases, leftOvers, podUids, ready } from './support/machine-state.ts';
 import { fetchKubeconfig, inVm, kubectl, tryKubectl, untilInVm, vm } from './support/vm.ts';
 
@@ -45,8 +44,7 @@ async function failWhilePodsStart(t: Test, running: number): Promise<string[]> {
 
 async function isEmpty(t: Test): Promise<void> {
   await kubectl(['delete', 'pods', '--all', '--wait', '--grace-period=1']);
-  // A runtime whose call was cancelled takes back what it had made of a sandbox while the pod goes.
-  await waitFor('the leases to be given back', async () => (await leases()) === '0', 60_000);
+  t.equal(await leases(), '0');
   t.equal(await leftOvers([]), '');
   t.equal(await inVm('ctr -n k8s.io containers list -q; ip -o link show type veth'), '');
 }
