@@ -9,6 +9,9 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 . "$root/scripts/lib/say.sh"
 . "$root/scripts/lib/packages.sh"
 
+# The hierarchies of cgroups of this machine: directory, type and options of each.
+hierarchies() { awk '$3 ~ /^cgroup2?$/ && $2 ~ /^\/sys\/fs\/cgroup/ { print $2, $3, $4 }' /proc/mounts; }
+
 # What systemd is to know here: none of the units of this machine.
 write_units() {
   mkdir -p "$1"
@@ -41,8 +44,8 @@ become_init() {
   # systemd may write there at its first start.
   mount -t overlay -o "lowerdir=/etc,upperdir=$scratch/etc,workdir=$scratch/etc-work" overlay /etc
   mount -t proc proc /proc
-  # The hierarchies of cgroups as they are mounted on this machine, each from where this process is in it.
-  mounts=$(awk '$3 ~ /^cgroup2?$/ && $2 ~ /^\/sys\/fs\/cgroup/ { print $2, $3, $4 }' /proc/mounts)
+  # Each as it is mounted on this machine, from where this process is in it.
+  mounts=$(hierarchies)
   mount -t sysfs sysfs /sys
   if [ "$(wc -l <<<"$mounts")" -gt 1 ]; then mount -t tmpfs -o mode=755 tmpfs /sys/fs/cgroup; fi
   while read -r directory type options; do
@@ -70,21 +73,21 @@ become_init() {
 # Each hierarchy gets a cgroup of its own for all that happens here.
 enter_cgroups() {
   local hierarchy
-  while read -r hierarchy; do
+  while read -r hierarchy _; do
     mkdir "$hierarchy/$1"
     if [ -e "$hierarchy/cpuset.cpus" ]; then
       cat "$hierarchy/cpuset.cpus" >"$hierarchy/$1/cpuset.cpus"
       cat "$hierarchy/cpuset.mems" >"$hierarchy/$1/cpuset.mems"
     fi
     echo $BASHPID >"$hierarchy/$1/cgroup.procs"
-  done < <(awk '$3 ~ /^cgroup2?$/ && $2 ~ /^\/sys\/fs\/cgroup/ { print $2 }' /proc/mounts)
+  done < <(hierarchies)
 }
 
 remove_cgroups() {
   local hierarchy
-  while read -r hierarchy; do
+  while read -r hierarchy _; do
     find "$hierarchy/$1" -depth -type d -exec rmdir {} + 2>/dev/null || note "left: $hierarchy/$1"
-  done < <(awk '$3 ~ /^cgroup2?$/ && $2 ~ /^\/sys\/fs\/cgroup/ { print $2 }' /proc/mounts)
+  done < <(hierarchies)
 }
 
 in_namespaces() { nsenter --target "$init" --mount --pid --uts --ipc --net --cgroup --wdns="$PWD" -- "$@"; }
