@@ -70,7 +70,7 @@ become_init() {
     /lib/systemd/systemd --system --unit=default.target --log-target=console --show-status=no
 }
 
-# Each hierarchy gets a cgroup of its own for all that happens here.
+# Each hierarchy gets a cgroup of its own for systemd and all that it starts.
 enter_cgroups() {
   local hierarchy
   while read -r hierarchy _; do

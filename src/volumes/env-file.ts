@@ -1,5 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
 import { errorCode, openRegularBeneath, readAtMost } from '../util/safe-fs.ts';
+import { splitSubPath } from './sub-path.ts';
 
 /** More than any environment can hold: the kernel takes 128 KiB for one variable. */
 const MAX_BYTES = 1024 * 1024;
@@ -16,7 +17,7 @@ export class EnvFileError extends Error {}
 export async function readEnvFile(volumePath: string, path: string): Promise<string | undefined> {
   let file: FileHandle;
   try {
-    file = await openRegularBeneath(volumePath, plainPath(path));
+    file = await openRegularBeneath(volumePath, splitSubPath(path.replace(/^\/+/, '')).join('/'));
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return undefined;
     throw error;
@@ -31,11 +32,6 @@ export async function readEnvFile(volumePath: string, path: string): Promise<str
   } finally {
     await file.close();
   }
-}
-
-function plainPath(path: string): string {
-  const components = path.split('/').filter((component) => component !== '' && component !== '.');
-  return components.join('/');
 }
 
 /**
