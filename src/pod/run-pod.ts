@@ -28,22 +28,11 @@ import { runningTarget, targetMessage } from './ephemeral-target.ts';
 import { ensureImageVolumes, type ImageVolumes, imageVolumeProblem, withImageVolumes } from './image-volumes.ts';
 import { runPostStart } from './post-start.ts';
 import { messageOf, StartRefusedError, StepError } from './problems.ts';
+import { runSandbox } from './run-sandbox.ts';
 import { runtimeHandlerOf } from './runtime-handler.ts';
 import { servicesOf } from './service-links.ts';
 import type { PodServices } from './services.ts';
 import { type Settled, settle } from './settled.ts';
-
-/**
- * How long a sandbox may still take when it is not wanted any more. A runtime that is cut off in the middle takes back
- * what it made, or forgets parts of it, when nobody looks: the pod's object must not be gone by then.
- */
-const SANDBOX_PATIENCE_MS = 10_000;
-
-/**
- * How long a sandbox keeps others from being begun. On a machine where each takes seconds, all of them at once would
- * take longer than the runtime is given for one: each would be cut off and begun anew, and none ever come to its end.
- */
-const SANDBOX_TURN_MS = 30_000;
 
 /** What came of bringing containers up. */
 export interface RunPodResult {
@@ -179,46 +168,6 @@ async function makeSandboxConfig(
     userNamespace,
     logDirectory: join(settings.logDirectory, podLogDirectoryName({ namespace, name, uid })),
   });
-}
-
-async function runSandbox(
-  services: PodServices,
-  pod: Pod,
-  config: PodSandboxConfig,
-  action: ActionOf<'runPod'>,
-  signal: AbortSignal,
-): Promise<string> {
-  const { client, cache, store } = services;
-  const handler = runtimeHandlerOf(store, pod);
-  if (handler === undefined) {
-    const message = `RuntimeClass ${JSON.stringify(pod.spec.runtimeClassName)} not found`;
-    throw new StepError('FailedCreatePodSandBox', `Failed to create pod sandbox: ${message}`);
-  }
-  // The old one's address and host ports must be free before the new one asks for them.
-  await Promise.all(action.stopFirst.map((id) => client.stopPodSandbox(id, { signal })));
-  signal.throwIfAborted();
-  const make = async () => {
-    try {
-      const sandboxId = await client.runPodSandbox(config, handler, { signal: later(signal, SANDBOX_PATIENCE_MS) });
-      await cache.refreshSandbox(sandboxId);
-      return sandboxId;
-    } catch (error) {
-      // A half-made sandbox may be left behind; it has to be seen to be removed.
-      await cache.relist();
-      throw new StepError('FailedCreatePodSandBox', `Failed to create pod sandbox: ${messageOf(error)}`, error);
-    }
-  };
-  // What makes one hang is most often its network: without one it is not held up by those that do.
-  if (pod.spec.hostNetwork) return await make();
-  return await services.sandboxes.use(make, { patienceMs: SANDBOX_TURN_MS, signal });
-}
-
-/** Aborts so much later than `signal`. */
-function later(signal: AbortSignal, delayMs: number): AbortSignal {
-  const late = new AbortController();
-  const begin = () => AbortSignal.timeout(delayMs).addEventListener('abort', () => late.abort(), { once: true });
-  signal.addEventListener('abort', begin, { once: true });
-  return late.signal;
 }
 
 async function writeHostsFile(services: PodServices, pod: Pod, podIPs: readonly string[]): Promise<string> {

@@ -133,6 +133,20 @@ export class CriClient {
     return (await this.#call('RunPodSandbox', { config, runtimeHandler }, options)).podSandboxId;
   }
 
+  /**
+   * Whether the runtime has, or is still making or taking back, a sandbox with the namespace, name, uid and attempt of
+   * `config`. Nothing else tells of one whose call was cut off. It is asked for with a runtime handler that there is
+   * not: containerd reserves the name before it looks for the handler. Any other failure is a no.
+   */
+  async isSandboxReserved(config: PodSandboxConfig, options?: CallOptions): Promise<boolean> {
+    try {
+      await this.runPodSandbox(config, 'mini-kubelet.no-such-handler', options);
+    } catch (error) {
+      return error instanceof RuntimeError && error.details.startsWith('failed to reserve sandbox name');
+    }
+    return true;
+  }
+
   stopPodSandbox(podSandboxId: string, options?: CallOptions): Promise<void> {
     return this.#ensureGone('StopPodSandbox', { podSandboxId }, options);
   }

@@ -50,6 +50,24 @@ t.test('a pod whose network set-up hangs can be deleted', async (t) => {
   t.same(await leaksSince(baseline, { runtime, daemon }), []);
 });
 
+t.test('a pod is there until its network has been taken down, also when it never came up', async (t) => {
+  runtime.network.hold('ADD');
+  runtime.network.hold('DEL');
+  await daemon.createPod(singleManifest('half-up'));
+  await waitFor('ADD', () => runtime.network.calls().at(-1)?.command === 'ADD');
+  await daemon.api.expectOk('DELETE', podPath('half-up'));
+  await waitFor('DEL', () => runtime.network.calls().at(-1)?.command === 'DEL');
+  // What the daemon does when it has nothing more to wait for takes less time than another pod's life.
+  await daemon.createPod(singleManifest('on-host', { hostNetwork: true }));
+  await daemon.waitForExistingPod('on-host', isReady);
+  await daemon.deletePod('on-host');
+  t.ok((await daemon.getPod('half-up')).metadata.deletionTimestamp);
+  runtime.network.clear();
+  await daemon.waitForPod('half-up', (seen) => seen === undefined);
+  t.same(runtime.networkNamespaces(), baseline['network namespaces']);
+  t.same(await leaksSince(baseline, { runtime, daemon }), []);
+});
+
 t.test('a pod can be deleted though the runtime forgot what it started for it', async (t) => {
   proxy.inject('StartContainer', '1*hold');
   const pod = await daemon.createPod(singleManifest('forgotten'));
