@@ -30,6 +30,10 @@ provision() {
   in_machine /vagrant/scripts/vm/provision.sh
 }
 
+require_machine() {
+  machine_runs || fail "the virtual machine does not run" "start it: MINI_KUBELET_VM_DEBIAN=$codename $0 up"
+}
+
 # Read as a whole before it runs, since it waits for long and somebody may edit it meanwhile.
 main() {
   [ "$(uname -m)" = x86_64 ] || fail "this makes x86_64 machines only" "on others use vagrant: see Vagrantfile"
@@ -51,13 +55,16 @@ main() {
       step "the virtual machine runs: $0 ssh, $0 test, $0 down"
       ;;
     test)
-      machine_runs || fail "the virtual machine does not run" "start it: $0 up"
+      require_machine
       provide_node
       [ $# -gt 0 ] || mapfile -t files < <(find "$root/test/vm" -name '*.test.ts' | sort)
       cd "$root"
       MINI_KUBELET_VM=$state exec npx --no-install tap --jobs=1 --timeout=7200 "${@:-${files[@]}}"
       ;;
-    ssh) in_machine "$@" || exit $? ;;
+    ssh)
+      require_machine
+      in_machine "$@" || exit $?
+      ;;
     kill) kill_machine ;;
     state) echo "$state" ;;
     down)
