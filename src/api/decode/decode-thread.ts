@@ -78,6 +78,8 @@ export class DecodeThread {
   #watchTime(worker: Worker, job: Job): void {
     const startMs = performance.now();
     const before = worker.cpuUsage();
+    // The thread may end before it can tell, and long before anybody asks for this: the job is failed then by its end.
+    before.catch(() => {});
     const check = async () => {
       const { user, system } = await worker.cpuUsage(await before);
       if (job !== this.#running) return;

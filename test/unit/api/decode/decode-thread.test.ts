@@ -19,6 +19,15 @@ t.test('a thread that is stuck, out of memory or broken ends, and the next input
   t.equal((await parse('fine'))[0]?.value, 'fine');
 });
 
+t.test('a thread that ends before it can tell how long it ran fails its input only', async (t) => {
+  const thread = new DecodeThread(broken);
+  t.teardown(() => thread.stop());
+  // A new one each time: which comes first, the question or its end, is left to chance.
+  for (let round = 0; round < 20; round += 1) {
+    await t.rejects(thread.parse(Buffer.from('exit'), 'yaml'), { message: /^the decoding thread ended by itself/ });
+  }
+});
+
 t.test('running out of memory ends the thread only', async (t) => {
   const thread = new DecodeThread(broken, { deadlineMs: 60_000 });
   t.teardown(() => thread.stop());
