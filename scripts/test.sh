@@ -48,7 +48,7 @@ run_tap() {
   fi
   step "$name: $# files"
   code=0
-  "${within:-env}" npx --no-install tap --reporter=tap --jobs="$jobs" --timeout="${timeout:-300}" "$@" 2>&1 |
+  "${within:-env}" node scripts/run-tests.ts --jobs="$jobs" --timeout="${timeout:-300}" "$@" 2>&1 |
     tee "$output" | perl scripts/lib/tap-progress.pl >&2 || code=${PIPESTATUS[0]}
   totals=$(grep -aE '^# \{ total: [0-9]+' "$output" | tail -n 1) || totals=
   run_passed=$(total pass "$totals")
