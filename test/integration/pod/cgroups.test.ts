@@ -218,7 +218,7 @@ t.test('a container beyond its memory limit is killed, and says why', async (t) 
   let reason: string | undefined;
   // containerd 1.6 misses an OOM kill now and then.
   for (let attempt = 0; attempt < 4 && reason !== 'OOMKilled'; attempt += 1) {
-    const resources = { limits: { memory: '12Mi' } };
+    const resources = { limits: { memory: '24Mi' } };
     // It keeps all that it reads.
     const hungry = { name: 'a', command: ['tail', '/dev/zero'], resources };
     await daemon.createPod(podManifest('oom', [hungry], { restartPolicy: 'Never' }));
@@ -242,7 +242,7 @@ t.test('a container one of whose processes was killed for its memory is shown as
         {
           name: 'a',
           command: ['sh', '-c', 'trap "exit 0" TERM; tail /dev/zero; echo "tail=$?"; sleep 1000000 & wait'],
-          resources: { limits: { memory: '12Mi' } },
+          resources: { limits: { memory: '24Mi' } },
         },
       ],
       { restartPolicy: 'Never' },
