@@ -3,12 +3,13 @@ import { join } from 'node:path';
 import { removeLeftovers } from './leftovers.ts';
 import { startTicks } from './processes.ts';
 
-const parent = '/tmp';
+/** On the disk: Debian 13 has `/tmp` in memory, where volumes and quotas are not what they are for users. */
+const parent = '/var/tmp';
 const numbers = 250;
 const rootPattern = /^mk-[rd]\d{1,3}$/;
 
 /**
- * A numbered directory such as `/tmp/mk-r17` that stands for everything a fixture uses: making the directory claims
+ * A numbered directory such as `/var/tmp/mk-r17` that stands for everything a fixture uses: making the directory claims
  * the number, and with it the bridge, the network, the subnet, and the cgroup of the same name. Short, because a unix
  * socket's path has at most 107 bytes.
  */
