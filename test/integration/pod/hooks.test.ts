@@ -42,7 +42,12 @@ async function create(name: string, containers: Part[], spec: Partial<Pod['spec'
   const directory = join(daemon.root.path, name);
   mkdirSync(directory, { recursive: true });
   await daemon.createPod(
-    podManifest(name, containers, { ...spec, volumes: [{ name: 'timeline', hostPath: { path: directory } }] }),
+    podManifest(name, containers, {
+      // A busy machine takes long to run a hook.
+      terminationGracePeriodSeconds: 10,
+      ...spec,
+      volumes: [{ name: 'timeline', hostPath: { path: directory } }],
+    }),
   );
   return () => Timeline.read(directory);
 }
