@@ -22,8 +22,8 @@ const TAKE_BACK_PATIENCE_MS = 75_000;
 const TAKE_BACK_POLL_MS = 250;
 
 /**
- * Makes the pod's sandbox, after the former one has been stopped. When this fails, the runtime works at it no longer:
- * what is left of it, if anything, is in the cache.
+ * Makes the pod's sandbox, after the former one has been stopped. When this fails, the runtime works at it no longer
+ * (unless it takes longer than any should, which is logged): what is left of it, if anything, is in the cache.
  *
  * @returns the sandbox's id.
  * @throws StepError, RuntimeError
@@ -50,7 +50,7 @@ export async function runSandbox(
       await cache.refreshSandbox(sandboxId);
       return sandboxId;
     } catch (error) {
-      if (error instanceof RuntimeError && error.isOutcomeUnknown) await takenBack(services, config);
+      if (error instanceof RuntimeError && error.isOutcomeUnknown) await untilTakenBack(services, config);
       // A half-made sandbox may be left behind; it has to be seen to be removed.
       await cache.relist();
       throw new StepError('FailedCreatePodSandBox', `Failed to create pod sandbox: ${messageOf(error)}`, error);
@@ -65,12 +65,16 @@ export async function runSandbox(
  * Resolves when the runtime has ended its work at a sandbox whose call was cut off. It takes back what it made, or
  * completes it, when nobody waits for an answer any more and no list shows it: the pod's object must not be gone by then.
  */
-async function takenBack({ client, cache }: PodServices, config: PodSandboxConfig): Promise<void> {
+async function untilTakenBack({ client, cache, logger }: PodServices, config: PodSandboxConfig): Promise<void> {
   const { uid = '', attempt } = config.metadata ?? {};
   const deadline = performance.now() + TAKE_BACK_PATIENCE_MS;
-  while (performance.now() < deadline && (await client.isSandboxReserved(config))) {
+  while (await client.isSandboxReserved(config)) {
     await cache.relist();
     if (cache.get(uid).sandboxes.some((sandbox) => sandbox.attempt === attempt)) return;
+    if (performance.now() > deadline) {
+      logger.warn({ podUid: uid }, 'the runtime does not end its work at a sandbox that was cut off');
+      return;
+    }
     await sleep(TAKE_BACK_POLL_MS);
   }
 }

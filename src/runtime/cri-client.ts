@@ -138,9 +138,9 @@ export class CriClient {
    * `config`. Nothing else tells of one whose call was cut off. It is asked for with a runtime handler that there is
    * not: containerd reserves the name before it looks for the handler. Any other failure is a no.
    */
-  async isSandboxReserved(config: PodSandboxConfig, options?: CallOptions): Promise<boolean> {
+  async isSandboxReserved(config: PodSandboxConfig): Promise<boolean> {
     try {
-      await this.runPodSandbox(config, 'mini-kubelet.no-such-handler', options);
+      await this.runPodSandbox(config, 'mini-kubelet.no-such-handler');
     } catch (error) {
       return error instanceof RuntimeError && error.details.startsWith('failed to reserve sandbox name');
     }
