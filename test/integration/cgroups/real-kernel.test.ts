@@ -159,6 +159,17 @@ t.test('a fork bomb ends at the limit of its pod, and is removed with it', async
   t.strictSame(allHierarchies(path), []);
 });
 
+t.test('pods that are removed side by side leave nothing', async (t) => {
+  const manager = managerWith(100);
+  await manager.start();
+  const amounts = { cpu: '1', memory: '1Mi' };
+  const uids = Array.from({ length: 30 }, (_, i) => `many-${i}`);
+  const paths = await Promise.all(uids.map((uid) => manager.ensurePod(pod(uid, amounts, amounts))));
+  t.ok(paths.every((path) => allHierarchies(path).length > 0));
+  await Promise.all(uids.map((uid) => manager.removePod(uid)));
+  t.strictSame(paths.flatMap(allHierarchies), []);
+});
+
 t.test(
   'v2: the kernel kills and reports, also where v2 has no controllers',
   { skip: !layout.unified && 'no v2' },
